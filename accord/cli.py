@@ -158,17 +158,29 @@ def status(
 
 @app.command()
 def token(
-    role: Annotated[str, typer.Argument(help="citizen, clerk, mediator, unit_head, ...")],
+    role: Annotated[str, typer.Argument(help="citizen, clerk, mediator, ...; none: of who is signed in.")] = "",
     unit: Annotated[str, typer.Option(help="Unit the user belongs to, e.g. 620102 or 620102-labour.")] = "cn",
     sub: Annotated[str | None, typer.Option(help="Name of the user in the token.")] = None,
     hours: Annotated[float, typer.Option(help="How long it is valid.")] = 12.0,
     state: StateOption = Path(".accord"),
 ) -> None:
-    """Print a bearer token of the embedded issuer for a demo user."""
+    """Print a bearer token: of the embedded issuer for a demo user, or of `accord login`."""
     from accord.embedded.keys import Keys, demo_token
 
     with clear_errors():
+        if not role:
+            typer.echo(_own_token())
+            return
         typer.echo(demo_token(Keys(StateFolder.at(state).keys), role, unit, sub, timedelta(hours=hours)))
+
+
+def _own_token() -> str:
+    from accord.sign_in.login import stored
+
+    signed_in = stored()
+    if signed_in is None:
+        raise StackError("nobody is signed in: accord login, or name a role")
+    return signed_in.token
 
 
 @app.command("version")

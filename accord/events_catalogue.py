@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pb.feed.v1 import feed_pb2
 
 from accord.places import ROOT
-from services.kit.storage.catalogue import Catalogue
+from services.kit.catalogue import Catalogue
 
 PAGE = ROOT / "docs" / "events.md"
 SERVICES = ("intake", "mediation", "escalation")

@@ -14,19 +14,34 @@ if TYPE_CHECKING:
     from typer._click import Command, Context
 
 COMMANDS: Mapping[str, tuple[str, str, str]] = {
-    "demo": ("accord.demo_command", "demo", "Start a stack, play a day of disputes through it, and check the result."),
-    "import": ("accord.import_command", "import_", "Import reports of another system from a CSV, XLSX or JSON file."),
-    "verify": ("accord.history_command", "verify_history", "Check the chains of events and their seals."),
-    "rebuild": ("accord.history_command", "rebuild_workflows", "Start missing workflows again from the facts."),
-    "migrate": ("accord.history_command", "migrate_database", "Migrate the database to this version's schema."),
-    "rules": ("accord.rules_command", "rules_app", "Check rules, list and show them."),
-    "facts": ("accord.facts_command", "facts_app", "The read model of supervision."),
-    "clock": ("accord.clock_command", "clock_app", "Compute deadlines, offline."),
-    "clocks": ("accord.clocks_command", "clocks_app", "The clocks of a running stack."),
-    "plans": ("accord.plans_command", "plans_app", "Move running cases to another version of a plan type."),
-    "calendar": ("accord.calendar_command", "calendar_app", "Check the calendars, and import lists of holidays."),
+    "demo": ("demo_command", "demo", "Start a stack, play a day of disputes through it, and check the result."),
+    "sandbox": ("sandbox_command", "sandbox", "Start a stack, fill a county, print tokens of every role."),
+    "import": ("import_command", "import_", "Import reports of another system from a CSV, XLSX or JSON file."),
+    "partners": ("partners_command", "partners_app", "Hand on the items of a partner that cannot call by itself."),
+    "run": ("run_command", "run", "Run one process in the foreground, from its environment."),
+    "keys": ("run_command", "make_keys", "Make the keys of an installation that `accord up` does not run."),
+    "namespace": (
+        "run_command",
+        "prepare_namespace",
+        "Make Accord's namespace in Temporal, with its search attributes.",
+    ),
+    "verify": ("history_command", "verify_history", "Check the chains of events and their seals."),
+    "rebuild": ("history_command", "rebuild_workflows", "Start missing workflows again from the facts."),
+    "migrate": ("history_command", "migrate_database", "Migrate the database to this version's schema."),
+    "rules": ("rules_command", "rules_app", "Check rules, list and show them."),
+    "facts": ("facts_command", "facts_app", "The read model of supervision."),
+    "clock": ("clock_command", "clock_app", "Compute deadlines, offline."),
+    "clocks": ("clocks_command", "clocks_app", "The clocks of a running stack."),
+    "plans": ("plans_command", "plans_app", "Move running cases to another version of a plan type."),
+    "case-file": ("case_file_command", "case_file_app", "Check a portable case file, offline; have it taken in."),
+    "login": ("login_command", "login", "Sign in, and act as yourself from then on."),
+    "logout": ("login_command", "logout", "Forget the stored token."),
+    "whoami": ("login_command", "whoami", "Show who is signed in, as the server sees it."),
+    "account": ("login_command", "account", "Make a service account of the demo issuer."),
+    "people": ("people_command", "people", "Enter posts and absences from a file."),
+    "calendar": ("calendar_command", "calendar_app", "Check the calendars, and import lists of holidays."),
 }
-"""Module, the command in it, and its help line, by name."""
+"""Module of `accord.commands`, the command in it, and its help line, by name."""
 
 
 class LazyGroup(TyperGroup):
@@ -52,7 +67,7 @@ class Later(typer.core.TyperCommand):
     ) -> Context:
         """Load the command and continue with it."""
         module, attribute, _ = COMMANDS[str(self.name)]
-        found = getattr(import_module(module), attribute)
+        found = getattr(import_module(f"accord.commands.{module}"), attribute)
         if not isinstance(found, typer.Typer):
             alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
             alone.command(str(self.name))(found)

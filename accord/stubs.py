@@ -1,7 +1,8 @@
 """Compiles the contracts in `proto/` into Python stubs and a descriptor image.
 
 `python -m accord.stubs` writes `gen/`, which Accord itself imports; `make setup` does. `python -m accord.stubs FOLDER`
-writes into the folder the package that others import, `accord_protos`; `make wheel` does. Nothing of it is committed.
+writes into the folder the package that others import, `accord_protos`, and beside its client the calls that there are;
+`make wheel` does. Nothing of it is committed.
 """
 
 from __future__ import annotations
@@ -10,15 +11,25 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from accord.places import ROOT
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import Descriptor
+
+    from services.gateway.rest.contract import Rpc
 
 PROTO = ROOT / "proto"
 GEN = ROOT / "gen"
 IMAGE = GEN / "image.binpb"
+CLIENT = ROOT / "clients" / "python"
+CALLS = CLIENT / "accord_client" / "services.py"
 
 _FOREIGN = "buf/validate/validate.proto"
 """What our stubs import and no package that others would have brings along."""
+_MAY_BE_REPEATED = {"accord.feed.v1.FeedService.AcknowledgeEvents"}
+"""Calls that change something and take no request id, but do the same when made twice."""
 
 
 def build() -> None:
@@ -38,9 +49,74 @@ def package(folder: Path) -> None:
     (whole / "py.typed").touch()
 
 
+def calls(target: Path) -> None:
+    """Write the calls of `accord_client`: each with its path, its messages, who serves it, whether it may be repeated.
+
+    A stream both ways, an import, is left to `accord import`.
+    """
+    from services.gateway.rest.contract import load
+
+    contract = load(IMAGE)
+    rpcs = [rpc for rpc in contract.rpcs if not (rpc.client_streaming and rpc.server_streaming)]
+    files = sorted({each.file.name for rpc in rpcs for each in (rpc.takes, rpc.answers)} | _items(rpcs))
+    lines = ['"""The services of Accord and their calls; made from the contracts by `python -m accord.stubs`."""', ""]
+    lines += [f"import accord_protos.{_module(name)}" for name in files]
+    lines += ["from accord_client.rpcs import Pages, Sending, Stream, Unary"]
+    for service in sorted({rpc.service for rpc in rpcs}, key=lambda name: name.rpartition(".")[2]):
+        lines += ["", "", f"class {service.rpartition('.')[2]}:", f"    {_quoted(contract.comments[service])}"]
+        for rpc in (each for each in rpcs if each.service == service):
+            lines += ["", f"    {rpc.name} = {_call(rpc)}", f"    {_quoted(contract.comments[rpc.full_name])}"]
+    target.write_text("\n".join(lines) + "\n", "utf-8")
+
+
 def image(folder: Path, target: Path) -> None:
     """Write the descriptor image of the contracts in a folder, with all imports and comments."""
     _protoc(folder, "--include_imports", "--include_source_info", f"--descriptor_set_out={target}", *_ours(folder))
+
+
+def _call(rpc: Rpc) -> str:
+    """Return how a call is made, as an expression of `accord_client.rpcs`."""
+    from services.gateway.settings import SERVED_BY
+
+    header = rpc.takes.fields_by_name.get("header")
+    first = (header and header.message_type) or rpc.takes
+    reads = rpc.rules[0].WhichOneof("pattern") == "get"
+    again = reads or "request_id" in first.fields_by_name or rpc.full_name in _MAY_BE_REPEATED
+    said = [repr(rpc.path), _class(rpc.takes), _class(rpc.answers), repr(SERVED_BY[rpc.service]), repr(again)]
+    if rpc.client_streaming or rpc.server_streaming:
+        return f"{'Sending' if rpc.client_streaming else 'Stream'}({', '.join(said)})"
+    listed = _listed(rpc)
+    if listed is None:
+        return f"Unary({', '.join(said)})"
+    field, item = listed
+    return f"Pages({', '.join([*said, repr(field), _class(item)])})"
+
+
+def _listed(rpc: Rpc) -> tuple[str, Descriptor] | None:
+    """Return the field with the items of a list that has pages, and what they are."""
+    if "page_token" not in rpc.takes.fields_by_name or "next_page_token" not in rpc.answers.fields_by_name:
+        return None
+    field = rpc.answers.fields_by_number[1]
+    assert field.message_type is not None, rpc.full_name
+    return field.name, field.message_type
+
+
+def _items(rpcs: list[Rpc]) -> set[str]:
+    return {listed[1].file.name for rpc in rpcs if (listed := _listed(rpc))}
+
+
+def _class(message: Descriptor) -> str:
+    """Return the class of a message, by its whole name."""
+    return f"accord_protos.{_module(message.file.name)}.{message.name}"
+
+
+def _module(file: str) -> str:
+    return file.removeprefix("accord/").removesuffix(".proto").replace("/", ".") + "_pb2"
+
+
+def _quoted(comment: str) -> str:
+    text = comment.replace("\\", "\\\\").replace('"', "'")
+    return f'"""{text}"""'
 
 
 def _stubs(target: Path) -> None:
@@ -77,4 +153,8 @@ def _rename(source: Path, target: Path, names: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    package(Path(sys.argv[1])) if sys.argv[1:] else build()
+    if sys.argv[1:]:
+        package(Path(sys.argv[1]))
+        calls(CALLS)
+    else:
+        build()

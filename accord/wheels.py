@@ -1,4 +1,4 @@
-"""Builds the two wheels: `accord`, and `accord-protos` for those who only call it.
+"""Builds the wheels: `accord`, and `accord-protos` and `accord-client` for those who only call it.
 
 Run as `python -m accord.wheels FOLDER`; `make wheel` does. The same tree and the same SOURCE_DATE_EPOCH (by default the
 time of the last commit) give the same bytes.
@@ -6,6 +6,7 @@ time of the last commit) give the same bytes.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -16,15 +17,21 @@ from accord.places import ROOT
 
 PROTOS = ROOT / "build" / "protos"
 """Where proto/pyproject.toml finds the stubs."""
+PROJECTS = (ROOT, stubs.PROTO, stubs.CLIENT)
+"""What a wheel is built of each."""
 
 
-def build(folder: Path) -> None:
-    """Write both wheels into a folder."""
-    stubs.package(PROTOS)
+def build(folder: Path, projects: tuple[Path, ...] = PROJECTS) -> None:
+    """Write the wheels into a folder; who builds at the same time in this tree waits."""
     environment = {"SOURCE_DATE_EPOCH": _last_commit()} | os.environ
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder.resolve())]
-    for project in (ROOT, stubs.PROTO):
-        subprocess.run(command, cwd=project, env=environment, check=True)
+    PROTOS.parent.mkdir(exist_ok=True)
+    with (PROTOS.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stubs.package(PROTOS)
+        stubs.calls(stubs.CALLS)
+        for project in projects:
+            subprocess.run(command, cwd=project, env=environment, check=True)
 
 
 def _last_commit() -> str:

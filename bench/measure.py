@@ -9,6 +9,10 @@ from accord.embedded.process import ProcessSpec
 from accord.embedded.roster import Surroundings, processes
 
 
+class LeftOut(Exception):
+    """A part cannot be measured on this machine; says what it lacks."""
+
+
 @dataclass(frozen=True)
 class Figures:
     """The figures of one part, by name, in order."""

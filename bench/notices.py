@@ -72,7 +72,7 @@ async def run(state: str) -> Figures:
     await asyncio.to_thread(stack.start)
     people = Counter(stack)
     try:
-        await send(stack, _history())
+        await send(stack, history())
         quiet = [await _filed(people) for _ in range(QUIET)]
         connection = await asyncpg.connect(stack.database_url)
         started = time.perf_counter()
@@ -96,7 +96,7 @@ async def run(state: str) -> Figures:
     return Figures("notices", "10,000 notices due at once, by mail, beside a counter's command", values)
 
 
-def _history() -> list[Any]:
+def history() -> list[Any]:
     """Return reports of people with a mail address that were over before they came in: they cause nothing else."""
     over = Timestamp()
     over.FromDatetime(datetime.now(UTC) - timedelta(minutes=5))

@@ -77,15 +77,19 @@ def bare_rest(port: int, url: str) -> None:
 class Http:
     """A keep-alive HTTP client that costs next to nothing, so that it measures the server."""
 
-    def __init__(self, port: int, path: str, headers: str = "") -> None:
-        self._request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n".encode()
+    def __init__(self, port: int, path: str, headers: str = "", body: bytes = b"") -> None:
+        """A body is posted, as JSON."""
+        if body:
+            headers += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        method = "POST" if body else "GET"
+        self._request = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n".encode() + body
         self._port = port
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self.idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def get(self, _: int) -> bytes:
         """Return the body; RuntimeError where the answer is not 200."""
         while True:
-            reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
+            reader, writer = self.idle.pop() if self.idle else await asyncio.open_connection("127.0.0.1", self._port)
             writer.write(self._request)
             try:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -97,12 +101,12 @@ class Http:
         body = await reader.readexactly(length)
         if not head.startswith(b"HTTP/1.1 200"):
             raise RuntimeError((head + body).decode())
-        self._idle.append((reader, writer))
+        self.idle.append((reader, writer))
         return body
 
     def close(self) -> None:
         """Close the connections."""
-        for _, writer in self._idle:
+        for _, writer in self.idle:
             writer.close()
 
 

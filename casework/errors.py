@@ -57,6 +57,7 @@ class Reason(StrEnum):
     RESTART_AFTER_DUE = "RESTART_AFTER_DUE"
     BACKDATED_TOO_FAR = "BACKDATED_TOO_FAR"
     BEFORE_START = "BEFORE_START"
+    REOPEN_LATE = "REOPEN_LATE"
     IN_THE_FUTURE = "IN_THE_FUTURE"
     EXTENSION_NOT_ALLOWED = "EXTENSION_NOT_ALLOWED"
     EXTENSION_TOO_LONG = "EXTENSION_TOO_LONG"
@@ -151,6 +152,7 @@ class Reason(StrEnum):
     NOTHING_TO_CHANGE = "NOTHING_TO_CHANGE"
     HALL_CLOSED = "HALL_CLOSED"
     QUEUE_FULL = "QUEUE_FULL"
+    TOO_MANY = "TOO_MANY"
     NOBODY_WAITING = "NOBODY_WAITING"
     WINDOW_BUSY = "WINDOW_BUSY"
     TICKET_EXPIRED = "TICKET_EXPIRED"
@@ -160,8 +162,17 @@ class Reason(StrEnum):
     DECIDED_ABOVE = "DECIDED_ABOVE"
     NOT_ANSWERED = "NOT_ANSWERED"
     MERGED_NOW = "MERGED_NOW"
+    MERGE_INTO_OVER = "MERGE_INTO_OVER"
+    MERGED_INTO_OVER = "MERGED_INTO_OVER"
+    MERGE_REFUSED = "MERGE_REFUSED"
     UNKNOWN_GRID = "UNKNOWN_GRID"
     TERM_OVER = "TERM_OVER"
+    OWN_TARGET_LATE = "OWN_TARGET_LATE"
+    EFFECT_TOO_EARLY = "EFFECT_TOO_EARLY"
+    LOOK_BACK_EARLY = "LOOK_BACK_EARLY"
+    COMPLAINT_STAYS = "COMPLAINT_STAYS"
+    PORTABLE_KEY_UNKNOWN = "PORTABLE_KEY_UNKNOWN"
+    PORTABLE_CASE_BROKEN = "PORTABLE_CASE_BROKEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +251,24 @@ TEXTS: dict[Reason, _Text] = {
         "两件已经并案：认为不是同一事项的，请先撤销并案。",
         "One of the two is merged into the other: if they are not the same, undo the merge.",
     ),
+    Reason.MERGE_INTO_OVER: _Text(
+        Kind.PRECONDITION,
+        "要并入的事项已经结束，或者已并入另一件：请并入仍在办理的那一件，或者关联为重复反映；确需一并办理的，先重新办理原事项。",
+        "The other matter is over, or was merged itself: merge into the one that is under way, or link this one as a"
+        " repeat; to handle both together, have the other one taken up again first.",
+    ),
+    Reason.MERGED_INTO_OVER: _Text(
+        Kind.PRECONDITION,
+        "并入的事项已经结束，不能撤销并案：确不是同一事项的，先重新办理该事项再撤销，或者另行登记。",
+        "The matter it was merged into is over: if they are not the same, have that one taken up again first, then undo"
+        " the merge; or file this one anew.",
+    ),
+    Reason.MERGE_REFUSED: _Text(
+        Kind.PRECONDITION,
+        "对方单位已答复不是同一事项，不能再次提议并入：请另行受理、转送，或者请共同的上级单位并案。",
+        "The other unit answered that it is not the same matter: it is not proposed again. Accept or forward it, or ask"
+        " the unit above both to merge them.",
+    ),
     Reason.NOTHING_TO_CHANGE: _Text(
         Kind.PRECONDITION,
         "没有要更正的内容：请写明类别、联系方式或收到的时间，且与现有登记不同。",
@@ -254,6 +283,11 @@ TEXTS: dict[Reason, _Text] = {
         Kind.PRECONDITION,
         "今天这一队列的号已经取完：请问窗口工作人员，或者改天再来。",
         "All tickets of this queue are given out for today: ask at a window, or come another day.",
+    ),
+    Reason.TOO_MANY: _Text(
+        Kind.PRECONDITION,
+        "这里的条目已达到上限，不能再增加：请使用已有的条目，或者与上级联系。",
+        "There are as many here as there may be: use those that are there, or ask the unit above.",
     ),
     Reason.NOBODY_WAITING: _Text(
         Kind.PRECONDITION, "这个窗口的队列里没有人等候。", "Nobody is waiting in the queues of this window."
@@ -275,6 +309,38 @@ TEXTS: dict[Reason, _Text] = {
         Kind.DENIED,
         "名册上这一天不在网格员任期内：请与所在乡镇（街道）联系。",
         "By the roster this day is in no term of this grid worker: ask the township.",
+    ),
+    Reason.OWN_TARGET_LATE: _Text(
+        Kind.PRECONDITION,
+        "本单位在该计划中的目标已经逾期：是否终止由上一级单位决定。",
+        "Your unit is late with a target of this plan: the level above decides whether it ends.",
+    ),
+    Reason.EFFECT_TOO_EARLY: _Text(
+        Kind.PRECONDITION,
+        "成效还不能比较：过渡期和最少统计天数届满后再办结。",
+        "The effect cannot be told yet: close it once the days of transition and the fewest days to count are over.",
+    ),
+    Reason.LOOK_BACK_EARLY: _Text(
+        Kind.PRECONDITION,
+        "回头看未到日期：到期前七日起方可登记“没有反复”；事项反复的，随时可以登记。",
+        "It is too early for this look back: that a matter is still settled is recorded from seven days before it is "
+        "due, that it came back at any time.",
+    ),
+    Reason.COMPLAINT_STAYS: _Text(
+        Kind.PRECONDITION,
+        "对单位的投诉不能整体带出：带出的案卷可能落到被投诉单位手中。",
+        "A complaint about a unit is not taken out: the file could be carried to that unit.",
+    ),
+    Reason.PORTABLE_KEY_UNKNOWN: _Text(
+        Kind.PRECONDITION,
+        "可携案卷的签名密钥不在受信任的名单中：请向移交单位核对，再由运维人员加入名单。",
+        "The portable case file is signed with a key that is not trusted here: ask the sending centre, then have the"
+        " operator add it.",
+    ),
+    Reason.PORTABLE_CASE_BROKEN: _Text(
+        Kind.INVALID,
+        "可携案卷不完整或被改动，没有接收。",
+        "The portable case file is damaged or was changed: nothing of it was taken in.",
     ),
     Reason.NO_CLUSTER: _Text(
         Kind.PRECONDITION, "该地目前没有这类事项的集中现象。", "There is no current cluster of these cases there."
@@ -344,6 +410,11 @@ TEXTS: dict[Reason, _Text] = {
     ),
     Reason.BACKDATED_TOO_FAR: _Text(
         Kind.INVALID, "追溯的日期超出规则允许的范围。", "The date is further back than the rule allows."
+    ),
+    Reason.REOPEN_LATE: _Text(
+        Kind.PRECONDITION,
+        "已过可以重新办理的期限：请作为新事项登记，并与原事项关联为重复反映。",
+        "The time to take it up again is over: file it as a new matter, and link it to this one as a repeat.",
     ),
     Reason.BEFORE_START: _Text(Kind.INVALID, "早于时限开始的时间。", "It is before the clock's start."),
     Reason.IN_THE_FUTURE: _Text(Kind.INVALID, "不能登记尚未发生的事项。", "A time in the future cannot be recorded."),
@@ -607,8 +678,9 @@ TEXTS: dict[Reason, _Text] = {
     # Everybody in such a matter is asked, so this reveals nobody's answer.
     Reason.SCREENING_MISSING: _Text(
         Kind.PRECONDITION,
-        "这类纠纷须先单独询问每一方，之后才能安排共同会谈。",
-        "In disputes of this kind each side must be asked alone before a joint session.",
+        "这类纠纷须先单独询问每一方，再征求其对调解的意见、安排共同会谈：请先由中心单独询问。",
+        "In disputes of this kind each side is asked alone first, before it agrees to mediation and before a joint"
+        " session: let the centre ask it alone.",
     ),
     Reason.UMPIRE_DECIDES: _Text(
         Kind.PRECONDITION,

@@ -156,7 +156,7 @@ def _stands_alone(unit: Unit) -> bool:
     )
 
 
-_NO_CITIES = ("市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划")
+NO_CITIES = ("市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划")
 """What the list of codes has in place of a city where there is none."""
 
 
@@ -236,7 +236,7 @@ class UnitTree:
         A county or a town of its own is known by its own name, a district by that of its city or province.
         """
         names = [self.known(each) for each in self.path(code.partition("-")[0])]
-        names = [each for each in names if each.name not in _NO_CITIES]
+        names = [each for each in names if each.name not in NO_CITIES]
         first = max((at for at, each in enumerate(names) if _stands_alone(each)), default=0)
         return "".join(dict.fromkeys(each.name for each in names[first:]))
 
@@ -312,12 +312,20 @@ class UnitTree:
         if unit.level is Level.department:
             return ()
         start = prefix(code)
-        departments = {f"{code}-{slug}" for slug, d in self.departments.items() if unit.level in d.levels}
-        departments.update(own for own in self._under(Level.department, f"{code}-"))
         levels = list(DIGITS)
         below = levels[levels.index(unit.level) + 1 :]
         areas = self._under(below[0], start) if below else []
-        return (*areas, *sorted(departments))
+        return (*areas, *self.departments_of(code))
+
+    def departments_of(self, area: str) -> list[str]:
+        """Return the codes of the departments of an area, in order."""
+        level = level_of(area)
+        found = {f"{area}-{slug}" for slug, each in self.departments.items() if level in each.levels}
+        return sorted(found.union(self._under(Level.department, f"{area}-")))
+
+    def called(self, words: str) -> list[str]:
+        """Return the codes of the units given whose name has these words in it."""
+        return [code for code, name in self._names.items() if words in name]
 
     def codes(self, level: Level, under: str = ROOT) -> tuple[str, ...]:
         """Return the codes of a level in the subtree of a unit, in order; for departments, only those given singly."""

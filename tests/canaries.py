@@ -27,13 +27,20 @@ EXEMPT = {
     r"\.name$": "the resource's own name, set by the service",
     r"\.(etag|page_token|request_id)$": "keys of calls; test_privacy says secrets in them",
     r"\.source_id$": "number of a record in the system it came from",
+    r"^(SubmitItems\.items|AttachPhotos\.photos|ReconcileItems\.claimed|ListItems)\.number$": "the same",
+    r"^UploadAttachment\.header\.number$": "the same",
+    r"^SubmitItems\.items\.urgency$": "a word of a closed list",
     r"^ListReports\.source$|\.category$": "a key of a closed list",
     r"^(Create|Update)Mediator\.mediator\.display_name$": "an official in office; the register is open",
+    r"^ImportOfficials\.content$": "a CSV file of what CreateOfficial is told field by field",
+    r"^ImportPortableCase\.chunk$": "a signed file: what is in it was told field by field where it was taken out",
+    r"^TakeOutCase\.histories\.": "events without a name, signed where they are kept",
     r"^CreateRoom\.": "a room",
     r"^CreateGrid\.|^RecordTraining\.": "a grid, a training: no persons",
     r"^ConfigureHall\.": "a hall: windows and what their queues are for",
     r"\.layer\.": "a calendar",
     r"\.holder$|^RecordStandings\.standings\.": "an account, as the identity provider calls it",
+    r"^RecordGridTerms\.terms\.": "an account, as the identity provider calls it",
     r"^Record(Report)?ErasureReach\.reach\.counts\.key$": "a kind of record",
     r"^RecordNotices\.events\.fields\.": "codes and times of an event, as the catalogue has them",
 }
@@ -41,7 +48,8 @@ ASKED_ONLY = frozenset(
     {
         "FindDuplicates.text", "FindDuplicates.place.address", "FindCasesByPhone.phone",
         "FindCasesByPhone.display_name", "SignInByReceipt.second_factor",
-        "SignInByInvitation.second_factor", "FindSimilar.text",
+        "SignInByInvitation.second_factor", "SignInByClue.second_factor", "FindSimilar.text", "GetWorklist.query",
+        "SearchReports.query", "ListUnits.query",
     }
 )  # fmt: skip
 """Searched for, not kept."""

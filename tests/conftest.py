@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -59,8 +61,10 @@ from pb.mediation.v1.objections_pb2_grpc import ObjectionServiceStub
 from pb.mediation.v1.people_pb2_grpc import PeopleServiceStub
 from pb.mediation.v1.safeguards_pb2_grpc import SafeguardServiceStub
 
+from accord.embedded.forks import FORKS
 from accord.embedded.keys import client_token
 from accord.embedded.stack import Stack
+from tests.browser import browser as browser  # a fixture for everybody
 from tests.patience import CALL, PATIENCE
 
 # The same examples in every run, however slow the machine is; `HYPOTHESIS_PROFILE=default` draws others.
@@ -69,8 +73,14 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "accord")
 
+# Whoever runs the tests may be signed in; the commands under test are not.
+os.environ["ACCORD_LOGIN_FILE"] = str(Path(tempfile.gettempdir()) / "accord-tests-nobody-signed-in.json")
+
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 COUNTY = "620102"
+SIGNING = "620122-petition"
+"""A partner that must sign what it pushes, with either of its secrets."""
+PARTNER_SECRETS = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"]
 
 
 def data(path: str) -> Path:
@@ -81,9 +91,12 @@ def data(path: str) -> Path:
     return found
 
 
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+
+
 def request_id() -> str:
-    """Return a request id that no other call has."""
-    return f"test-{uuid.uuid4().hex}"
+    """Return a request id that no other call has; of letters alone, which look like no number of a person."""
+    return "test-" + uuid.uuid4().hex.translate(_LETTERS)
 
 
 @dataclass
@@ -224,7 +237,7 @@ class Clients:
                 mediation_pb2.VerifyTaskRequest(name=task.name, sufficient=True, request_id=request_id()), **reviewer
             )
         await self.mediation.RequestClosing(
-            mediation_pb2.RequestClosingRequest(name=name, outcome=case_pb2.OUTCOME_AGREED, request_id=request_id()),
+            mediation_pb2.RequestClosingRequest(name=name, outcome=case_pb2.OUTCOME_RESOLVED, request_id=request_id()),
             **handler,
         )
         closed: case_pb2.Case = await self.mediation.CloseCase(
@@ -239,11 +252,13 @@ class Clients:
 
 
 SLOW = (
-    "test_faults", "test_clock_durability", "test_demo", "test_master_key", "test_schedules", "test_chaos",
-    "test_rights", "test_caucus_compartment", "test_access", "test_bad_names", "test_fuzz", "test_named",
-    "test_stories_letters",
+    "test_faults", "test_caucus_compartment", "test_access", "test_clock_durability", "test_demo", "test_fuzz",
+    "test_rights", "test_hooks", "test_named", "test_chaos", "test_search", "test_bad_names", "test_schedules",
+    "test_gateway_contract", "test_loops", "test_master_key", "test_personal_data", "test_numbering",
+    "test_stories_letters", "test_real_input", "test_wheel",
 )  # fmt: skip
-"""Files that take longest. They come first: at the end one process would work on while the other has nothing left."""
+"""Files that take longest, those that wait beside those that work. They come first: at the end one process would work
+on while the others have nothing left."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -255,7 +270,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Run one real stack for the whole session: PostgreSQL, Temporal, three services, worker, relay, gateway."""
     state = tmp_path_factory.mktemp("accord")
-    with Stack(state=state, port_base=0, settings={"ACCORD_TRACE_FILE": str(state / "spans.jsonl")}) as running:
+    secrets = tmp_path_factory.mktemp("secrets") / "partners.json"
+    secrets.write_text(json.dumps({"secrets": {SIGNING: PARTNER_SECRETS}}), "utf-8")
+    settings = {
+        "ACCORD_TRACE_FILE": str(state / "spans.jsonl"), "ACCORD_HOOK_NETWORKS": "127.0.0.0/8",
+        "ACCORD_PARTNER_SECRETS_FILE": str(secrets),
+    }  # fmt: skip
+    with Stack(state=state, port_base=0, settings=settings) as running:
         yield running
 
 
@@ -286,6 +307,13 @@ def no_unforeseen_fault(stack: Stack) -> Iterator[None]:
         told = path.read_bytes()[before[path] :].decode("utf-8", "replace")
         assert "unforeseen fault" not in told, f"{path.name}: {told[-3000:]}"
         assert "Traceback" not in told, f"{path.name}: {told[-3000:]}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_fork_server() -> Iterator[None]:
+    """Keep what the first stack imported for those after it."""
+    with FORKS.used():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

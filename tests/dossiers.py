@@ -27,6 +27,7 @@ from casework.papers.documents import (
     MediatorFacts,
     PartyFacts,
     PerformanceFacts,
+    Proof,
     Recusal,
     Representative,
     Term,
@@ -81,6 +82,7 @@ CASE = DossierSource(
         JointSession(2, at(11, 24), at(11, 24, 2), remote=True, record="逐项核对。", result="达成协议。"),
     ),
     inquiries=(Inquiry(1, at(11, 6), "甲巷1号", ("孙调解", "钱记录"), "楼长", "现场见水渍两处。", True),),
+    proofs=(Proof(1, "转账截图", "picture", 1), Proof(2, "现场录像", "recording"), Proof(3, "物业合同", "document", 3)),
     agreement=AgreementFacts(
         True, False, "楼上漏水致损。", "赔偿数额。", "楼上承担主要责任。",
         (

@@ -21,7 +21,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from casework.errors import CaseError, Reason
 from services.gateway.app import Gateway
-from services.gateway.guard import guarded
+from services.gateway.main import config_of
 from services.gateway.rest.contract import Contract, load
 from services.gateway.routers.issuer import mint, public_jwk
 from services.gateway.settings import SERVED_BY, GatewaySettings
@@ -190,16 +190,13 @@ async def running(tmp_path_factory: pytest.TempPathFactory, key_file: Path) -> A
     made = GatewaySettings(
         trust_file=trust,
         issuer_key_file=key_file,
+        issuer_accounts_file=trust.with_name("accounts.json"),
         body_limit=200_000,
         heartbeat=0.2,
         **{f"{name}_address": address for name, (_, address) in started.items()},
     )
     gateway = Gateway(made)
-    server = _Server(
-        uvicorn.Config(
-            gateway.app(), port=0, host="127.0.0.1", log_config=None, access_log=False, http=guarded(made), ws="none"
-        )
-    )
+    server = _Server(config_of(gateway, made))
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.02)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import date
 
 from accord.embedded.rebuild import client_settings
 from casework.clocks.calendar import LOCAL
 from services.kit.serving.businesstime import BusinessTime
-from tests.conftest import COUNTY, Clients, request_id
+from tests.conftest import COUNTY, Clients
 from tests.lettering import OTHER_HEAD, Letters
 from tests.lives import PERSONAL, STORED
 
@@ -28,7 +29,7 @@ def letters_of(clients: Clients) -> Letters:
 
 async def _drafted(at: Letters, kind: str = "NOTICE") -> str:
     """Return a draft that tells more than it should: none of it may leave the service."""
-    name = await at.draft(kind, subject=f"cases/{COUNTY}-2026-{int(request_id()[5:17], 16) % 10**6:06}")
+    name = await at.draft(kind, subject=f"cases/{COUNTY}-2026-{uuid.uuid4().int % 10**6:06}")
     words = at.wording()
     words.words.facts = PERSONAL["text"]
     await at.do("EditDraft", name, wording=words)

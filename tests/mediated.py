@@ -31,6 +31,7 @@ from pb.mediation.v1.fulfilment_pb2_grpc import ConfirmationServiceStub, Fulfilm
 
 from casework import names
 from casework.clocks.calendar import LOCAL
+from casework.mediation.session import is_screened_first
 from tests.case_people import Act
 from tests.conftest import COUNTY, Clients, request_id
 from tests.scratch import Scratch
@@ -180,16 +181,23 @@ class Mediated:
         """Let a party leave."""
         await Act(self.clients, self.name).withdraw(party)
 
-    async def join(self, sides: Sequence[int], state: int = 3) -> None:
+    async def come(self, days: int) -> None:
+        """Let the day of a follow-up visit come: it was planned for as many days before."""
+        moved = "UPDATE visits SET due_on = due_on - days WHERE number = $1 AND days = $2"
+        await self.execute(moved, [(self.number, days)])
+
+    async def join(self, sides: Sequence[int], state: int = 3, *, screened: bool = False) -> None:
         """Add parties of these sides; consented from state 2 on, with the county's mediator from state 3 on.
 
-        Where there are several of one side they are a group.
+        Where there are several of one side they are a group. `screened` asks each of them alone first.
         """
         act = Act(self.clients, self.name)
         for side in sides:
             await act.add(side, member=list(sides).count(side) > 1)
         if state < 2:
             return
+        for party in range(1, len(sides) + 1) if screened else ():
+            await act.screen(party, concern=False)
         await self.consent(MEDIATION, *range(1, len(sides) + 1))
         if state < 3:
             return
@@ -239,7 +247,7 @@ async def mediated(
     """Return a new case in mediation."""
     report = await clients.file_report("楼上漏水，天花板泡坏了。", category=f"categories/{category}")
     found = Mediated(clients, (await clients.accept(report)).name)
-    await found.join(sides, state)
+    await found.join(sides, state, screened=is_screened_first(category))
     return found
 
 

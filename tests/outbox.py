@@ -145,6 +145,8 @@ class Outbox:
         """Let the outbox hear of an event, and return how many notices it wrote."""
         now = Timestamp()
         now.FromDatetime(self.still.time.now())
+        if kind == "MediationEnded":
+            fields.setdefault("ground", "END_GROUND_GAP_TOO_WIDE")
         event = pb.HeardEvent(
             service=service, case=self.case, type=kind, sequence=sequence, time=now, fields=fields,
             unit=f"units/{COUNTY}", category="categories/labour", reachable=True,

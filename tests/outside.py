@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
 
+from accord.embedded.keys import EMBEDDED_ISSUER, mint
 from accord.embedded.stack import Stack
 from tests.conftest import CALL, COUNTY, request_id
 from tests.patience import PATIENCE
@@ -99,10 +101,14 @@ class Desk:
     """Somebody in an office, over REST, with the token of their role alone."""
 
     def __init__(
-        self, stack: Stack, role: str, unit: str = COUNTY, sub: str | None = None, language: str = "zh"
-    ) -> None:
-        headers = {"Authorization": f"Bearer {stack.token(role, unit, sub)}", "Accept-Language": language}
-        self._client = httpx.AsyncClient(base_url=stack.urls["api"], headers=headers, timeout=CALL)
+        self, stack: Stack, role: str, unit: str = COUNTY, sub: str | None = None, language: str = "zh",
+        also: str = "", url: str = "",
+    ) -> None:  # fmt: skip
+        token = stack.token(role, unit, sub)
+        if also:
+            token = mint(stack.keys.issuer, EMBEDDED_ISSUER, sub or role, [role, also], unit, timedelta(hours=1))
+        headers = {"Authorization": f"Bearer {token}", "Accept-Language": language}
+        self._client = httpx.AsyncClient(base_url=url or stack.urls["api"], headers=headers, timeout=CALL)
 
     async def __aenter__(self) -> Desk:
         return self

@@ -35,12 +35,13 @@ from services.escalation.meetings.reviews import notice
 from services.escalation.prevention.recommendations import letter as recommendation
 from services.escalation.prevention.recommendations.models import Recommendation
 from services.kit import word
-from services.kit.rules import Rules, load_rules
+from services.kit.rules import Rules
 from services.kit.spreadsheets.writing import as_xlsx
 from services.mediation.documents import dossier
 from services.mediation.documents.render import rendered
 from services.mediation.notices import letter as notices
 from tests.dossiers import CASE, NUMBER, at
+from tests.still import shipped_rules
 
 RULES = Path(__file__).resolve().parent.parent / "rules"
 LANGUAGES = ("zh", "en")
@@ -147,10 +148,11 @@ def every(rules: Rules) -> Iterator[tuple[str, bytes]]:
 def lists() -> Iterator[tuple[str, bytes]]:
     """Yield the lists by the names of their files."""
     line: sheet_of_ledger.Row = (
-        1, "620102-2026-000117", "某小区物业费纠纷", "物业", "高", "城关区司法局", "城关区住建局", "城关区人社局",
-        "组织双方协商，逐户核对账目。" * 4, "李主任", "2026-12-10", "已核对四十户。", "办理中（已逾期）", "",
+        1, "620102-2026-000117", "某小区物业费纠纷", "物业", "房地产", "县级", "高", "城关区司法局", "城关区住建局",
+        "城关区人社局", "组织双方协商，逐户核对账目。" * 4, "李主任", "2026-12-10", "已核对四十户。",
+        "办理中（已逾期）", "",
     )  # fmt: skip
-    yield "95-ledger.xlsx", sheet_of_ledger.workbook("兰州市城关区", date(2026, 11, 24), [line] * 30)
+    yield "95-ledger.xlsx", sheet_of_ledger.file("兰州市城关区", date(2026, 11, 24), [line] * 30).content
     rows = [
         ["来源渠道", "代码", "件数"],
         *([f"窗口{n}", f"counter-{n}", n] for n in range(60)),
@@ -162,7 +164,7 @@ def lists() -> Iterator[tuple[str, bytes]]:
 
 def draw(folder: Path) -> None:
     """Write every paper into a folder, and draw it as PDF and PNG."""
-    rules = load_rules(RULES)
+    rules = shipped_rules(RULES)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (*every(rules), *lists()):
         (folder / name).write_bytes(content)

@@ -20,7 +20,8 @@ from tests.patience import PATIENCE
 
 Rpc = Callable[..., Awaitable[Any]]
 Codes = tuple[grpc.StatusCode, ...]
-AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+"""As the gateway and accord-client take them, too: a service that stops cancels what it has not finished in time."""
 UNTIL_TOLD = (*AGAIN, grpc.StatusCode.NOT_FOUND)
 """For what asks one service about a case of another: it is not there until its owner's feed has told of it."""
 UNIT = f"units/{COUNTY}"

@@ -14,7 +14,7 @@ from casework.mediation.course import Scope
 from tests.conftest import request_id
 from tests.rights_facts import Facts
 from tests.rights_scene import Code, Maker, Move, Scene
-from tests.world_people import consent
+from tests.world_people import companion, consent
 from tests.world_sessions import PDF, new_evidence
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ def acts_for(facts: Facts, subject: str, party: int, needed: Scope | None) -> bo
 
 def invite(s: Scene) -> Move:
     agents = [row["companion"] for row in s.facts.rows("companions") if row["role"] in (3, 4)]
+    if not agents and s.maybe(0.8):
+        made = companion(s.case, s.dice.choice((3, 4)), (s.any("parties", "party"),), scopes=(1, 2, 3, 4))
+        return s.move("CreateCompanion", people_pb2.CreateCompanionRequest(parent=s.case, companion=made), "clerk")
     chosen = s.dice.choice(agents) if agents and s.maybe(0.85) else s.any("companions", "companion")
     request = invitations_pb2.InviteAgentRequest(name=f"{s.case}/companions/{chosen}")
     return s.move("InviteAgent", request, s.dice.choice(("clerk", "handler", "mediator")))

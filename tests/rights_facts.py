@@ -20,12 +20,13 @@ READS = frozenset({"access_log", "caucus_reads"})
 """Tables in which looks are recorded; a look changes nothing else."""
 Row = dict[str, Any]
 
-# Notices follow from events a moment later, whoever acts: they are no part of what a call does.
+# Notices, and what an authority is told of its dockings, follow from events a moment later, whoever acts: they are no
+# part of what a call does.
 _TABLES = """
     SELECT table_name, column_name
     FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
     WHERE table_schema = 'mediation' AND table_type = 'BASE TABLE' AND column_name IN ('number', 'clock')
-    AND table_name <> 'notices'
+    AND table_name NOT IN ('notices', 'docking_changes')
     ORDER BY table_name, column_name DESC
 """
 

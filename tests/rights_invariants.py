@@ -285,6 +285,11 @@ def a_side_is_kept_for_ever(it: Happened) -> None:
         assert not row["subject"] or kept[row["subject"]] == row["side"], row
 
 
+def no_office_counts_in_ones_own_matter(it: Happened) -> None:
+    if it.done and it.move.role not in ("citizen", "invited", "agent"):
+        assert it.move.sub not in {row["subject"] for row in it.before.rows("sides_kept")}, it.move
+
+
 def what_was_told_an_earlier_mediator_stays_there(it: Happened) -> None:
     if not it.done or it.move.rpc != "ListCaucusNotes" or it.move.role != "mediator":
         return
@@ -383,6 +388,7 @@ INVARIANTS: list[Callable[[Happened], None]] = [
     a_case_is_not_closed_over_a_mediation_that_goes_on,
     what_mediators_do_the_one_of_record_does,
     a_side_is_kept_for_ever,
+    no_office_counts_in_ones_own_matter,
     what_was_told_an_earlier_mediator_stays_there,
     a_party_speaks_for_itself_alone,
     a_record_is_signed_or_refused_for_a_party_by_itself_or_by_staff,

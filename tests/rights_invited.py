@@ -49,7 +49,7 @@ def sign_in(s: Scene) -> Move:
         return invite(s)
     several = [number for number, codes in s.codes.items() if len(codes) > 1]
     number = s.dice.choice(sorted(several if several and s.maybe(0.5) else s.codes))
-    known = s.codes[number][-1] if s.maybe(0.65) else s.dice.choice(s.codes[number])
+    known = s.codes[number][-1] if s.maybe(0.5) else s.dice.choice(s.codes[number])
     every = [each.words for codes in s.codes.values() for each in codes]
     words = known.words if s.maybe(0.85) else s.dice.choice(["苹果 云彩", *every])
     request = invitations_pb2.SignInByInvitationRequest(code=known.code, second_factor=words)

@@ -264,7 +264,7 @@ def task(verb: str, role: str, **fields: Any) -> Maker:
 
 def close(s: Scene, approved: float = 0.6) -> Move:
     sub = s.dice.choice(s.staff + s.mediators)
-    request = mediation_pb2.CloseCaseRequest(name=s.case, approved=s.maybe(approved))
+    request = mediation_pb2.CloseCaseRequest(name=s.case, approved=s.maybe(approved), reason="not-complete")
     return s.move("CloseCase", request, "reviewer", sub)
 
 

@@ -116,6 +116,9 @@ class Scene:
             sub = self.dice.choice(self.everyone())
         if self.maybe(0.04):
             unit, proper = self.dice.choice(("620103", "11", "62")), False
+        if any(row["subject"] == sub for row in self.facts.rows("sides_kept")):
+            # In one's own matter no office counts.
+            proper = False
         if "request_id" in request.DESCRIPTOR.fields_by_name:
             request.request_id = request_id()  # type: ignore[attr-defined]
         if "etag" in request.DESCRIPTOR.fields_by_name and self.maybe(0.04):

@@ -131,9 +131,25 @@ OWN_UNIT = {
     **dict.fromkeys(("ReplyToRecommendation", "ObjectToRecommendation", "ReportWarningMeasures"), "620102-labour"),
     **dict.fromkeys(("ReportClueVerification", "AnswerClueTransfer", "ReportClueHandling"), "620102-labour"),
     "GetClueReporter": "620102",
+    **dict.fromkeys(("TakeOutCase", "GetSignedHistory"), "620102"),
+    **dict.fromkeys(
+        ("SubmitItems", "AttachPhotos", "UploadAttachment", "ListItems", "ListItemChanges", "ReconcileItems"),
+        "620102-police",
+    ),
+    "ListDockingChanges": "620102-court",
     "ReportBacklogTarget": "620102-petition",
     "ObjectToAssessment": "620102",
-}
+    **dict.fromkeys(
+        ("DraftLetter", "EditDraft", "DiscardDraft", "RecordHearing", "ApproveLetter", "ServeLetter", "HoldInterview",
+         "VerifyLetter", "WithdrawLetter", "RecordTransfer"),
+        "620102",
+    ),
+    **dict.fromkeys(
+        ("DraftRecommendation", "ReviseRecommendation", "ApproveRecommendation", "ServeRecommendation",
+         "RecordRecommendationVisit", "CloseRecommendation"),
+        "620102",
+    ),
+}  # fmt: skip
 """RPCs that nobody above may call in a unit's name, and the unit that may."""
 BY_NAME = {str(rpc): rpc for rpc in all_rpcs()}
 

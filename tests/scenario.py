@@ -16,8 +16,10 @@ import pytest
 from accord.embedded.stack import Stack
 from casework.clocks.calendar import LOCAL
 from tests.conftest import COUNTY, request_id
+from tests.dossiers import text_of
 from tests.patience import PATIENCE
 from tests.scenario_dossier import DossierFile
+from tests.scratch import Scratch
 
 UNIT = f"units/{COUNTY}"
 TOLD: set[str] = set()
@@ -75,6 +77,11 @@ class Desk:
     stack: Stack
     unit: str = COUNTY
 
+    @property
+    def own(self) -> str:
+        """The resource name of the unit."""
+        return f"units/{self.unit}"
+
     def at(self, unit: str) -> Desk:
         """Return the desks of another unit."""
         return replace(self, unit=unit)
@@ -99,32 +106,43 @@ class Desk:
     async def open(self, category: str, text: str, **fields: Any) -> Matter:
         """File a report at the counter, accept it, wait until its case is open and known everywhere, and return it."""
         TOLD.add(text)
-        report = {"channel": "CHANNEL_COUNTER", "unit": UNIT, "category": f"categories/{category}", "text": text}
+        report = {"channel": "CHANNEL_COUNTER", "unit": self.own, "category": f"categories/{category}", "text": text}
         filed = await self.post("reports", **{**report, **fields})
         await self.post(f"{filed['name']}:accept", "duty_officer")
+        await self.opened(filed["case"])
+        return Matter(self, filed["case"], text)
+
+    async def opened(self, case: str) -> None:
+        """Wait until a case is open and known everywhere."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 try:
-                    await self.get(filed["case"], "handler")
-                    await self.get(f"{filed['case']}/escalations", "supervisor")
+                    await self.get(case, "handler")
+                    await self.get(f"{case}/escalations", "supervisor")
                 except RefusedError as error:
                     if error.problem["status"] != 404:
                         raise
                     await asyncio.sleep(0.1)
                 else:
-                    return Matter(self, filed["case"], text)
+                    return
+
+    async def paper(self, name: str, sub: str | None = None, **query: Any) -> str:
+        """Return all text of a document of a case, as the handler gets it."""
+        told = await self.get(name, "handler", sub, **query)
+        return text_of(base64.b64decode(told["content"]))
 
     async def mediator(self, **fields: Any) -> str:
-        """Enter a mediator of the county in the register, and return the user; the name ends in it."""
+        """Enter a mediator of the unit in the register, and return the user; the name ends in it."""
         user = f"m-{request_id()[5:17]}"
-        entry = {"user": user, "display_name": "周调解", "unit": UNIT, "languages": ["zh-CN"], "active": True, **fields}
+        known = {"user": user, "display_name": "周调解", "unit": self.own}
+        entry = {**known, "languages": ["zh-CN"], "active": True, **fields}
         await self.post("mediators", "unit_head", None, {"mediatorId": user}, **entry)
         return user
 
     async def room(self) -> str:
-        """Return a new room of the county."""
-        name = f"rooms/{COUNTY}-{request_id()[5:17]}"
-        room = {"name": name, "unit": UNIT, "kind": "ROOM_KIND_ROOM", "display_name": "一号调解室", "capacity": 40}
+        """Return a new room of the unit."""
+        name = f"rooms/{self.unit}-{request_id()[5:17]}"
+        room = {"name": name, "unit": self.own, "kind": "ROOM_KIND_ROOM", "display_name": "一号调解室", "capacity": 40}
         await self.post("rooms", "unit_head", **room)
         return name
 
@@ -307,10 +325,11 @@ class Matter:
         return notices
 
     async def carry_out_plan(self) -> None:
-        """Sign, report and verify every task of the plan."""
+        """Let the unit that has each task of the plan sign for it and report it, and the reviewer verify it."""
         for task in (await self.ask("plan"))["tasks"]:
-            await self.desk.post(f"{task['name']}:sign", "handler")
-            await self.desk.post(f"{task['name']}:report", "handler", evidence="doc-1")
+            unit = self.desk.at(task["unit"].removeprefix("units/"))
+            await unit.post(f"{task['name']}:sign", "handler")
+            await unit.post(f"{task['name']}:report", "handler", evidence="doc-1")
             await self.desk.post(f"{task['name']}:verify", "reviewer", sufficient=True)
 
     async def hear_everybody(self) -> None:
@@ -336,7 +355,13 @@ class Matter:
         return [party["name"] for party in found if not party["withdrawn"]]
 
     async def visit(self, days: int, satisfaction: str = "SATISFIED") -> Any:
-        """Record a follow-up visit."""
+        """Record a follow-up visit on its day, which has come."""
+        connection = await Scratch.main(self.desk.stack).connect("mediation")
+        try:
+            moved = "UPDATE visits SET due_on = due_on - days WHERE number = $1 AND days = $2"
+            await connection.execute(moved, self.name.removeprefix("cases/"), days)
+        finally:
+            await connection.close()
         said = [{"party": party, "satisfaction": f"SATISFACTION_{satisfaction}"} for party in self.parties]
         return await self.tell(f"visits/{days}:record", "clerk", performance="PERFORMANCE_DONE",
                                recurred=False, satisfaction=said)  # fmt: skip

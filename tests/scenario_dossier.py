@@ -6,11 +6,14 @@ import base64
 import hashlib
 import io
 import json
+import re
 import zipfile
 from typing import Any
 
 from tests.dossiers import text_of
 
+INTERNAL = re.compile(r"demo-|\bm-[0-9a-f]{4}|\b(?:cases|units|officials|mediators|documents|reports|dockings)/")
+"""Accounts and names of resources: nothing of them stands on a paper."""
 COVER, INDEX, BACK, MERGED, MANIFEST = "卷宗封面", "卷内目录", "卷宗封底", "卷宗.docx", "manifest.json"
 
 
@@ -47,6 +50,8 @@ class DossierFile:
         self.texts = {name: text_of(data) for name, data in self.files.items() if name.endswith(".docx")}
         self._check_manifest()
         self._check_order()
+        for name, text in self.texts.items():
+            assert not INTERNAL.search(text), (name, INTERNAL.search(text))
 
     def _check_manifest(self) -> None:
         """Check that the manifest names every file but itself, in order, with its hash."""

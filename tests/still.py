@@ -117,6 +117,7 @@ async def standing_still(stack: Stack, service: str = "escalation") -> AsyncIter
     settings = ServiceSettings(
         trust_file=stack.keys.trust, listen="127.0.0.1:0", database_url=url, master_key_file=stack.keys.master,
         files=stack.folder.root / "files", codes_key_file=stack.keys.codes,
+        portable_key_file=stack.keys.portable,
     )  # type: ignore[call-arg]  # fmt: skip
     rules, database, time = shipped_rules(settings.rules), Database(url, 4), SetTime()
     clockwork, pins = Clockwork(rules), Pins(database)
@@ -128,7 +129,8 @@ async def standing_still(stack: Stack, service: str = "escalation") -> AsyncIter
     services = [*room.build(parts), feed_service(service, parts, room.DIRECTORY.owner)]
     access = Access(settings.rules / "access", rules.units)
     checker = TokenChecker(stack.keys.trust, service)
-    pipeline = Pipeline([each for each, _ in services], checker, access, settings, None, time)
+    roster = room.DIRECTORY(database)
+    pipeline = Pipeline([each for each, _ in services], checker, access, settings, None, time, roster)
     server = grpc.aio.server(interceptors=[pipeline])
     for _, register in services:
         register(server)

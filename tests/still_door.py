@@ -22,6 +22,7 @@ from pb.mediation.v1 import case_pb2, mediation_pb2
 
 from accord.rules_place import SHIPPED
 from services.gateway.app import Gateway
+from services.gateway.main import config_of
 from services.gateway.settings import GatewaySettings
 from tests.conftest import CALL, COUNTY, Clients, request_id
 from tests.outside import Invitee
@@ -113,8 +114,7 @@ async def door_of(still: Still) -> AsyncIterator[str]:
         **{f"{name}_address": f"127.0.0.1:{port}" for name, port in ports.items()},
     )  # type: ignore[arg-type]  # fmt: skip
     gateway = Gateway(made)
-    config = uvicorn.Config(gateway.app(), port=0, host="127.0.0.1", log_config=None, access_log=False, ws="none")
-    server = _Server(config)
+    server = _Server(config_of(gateway, made))
     serving = asyncio.create_task(server.serve())
     try:
         async with asyncio.timeout(PATIENCE):

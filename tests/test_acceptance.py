@@ -11,8 +11,8 @@ from pb.intake.v1 import intake_pb2, report_pb2
 
 from casework.door.triage import CaseFacts
 from services.kit.instants import instant
-from services.kit.rules import load_rules
 from tests.conftest import Clients, request_id
+from tests.still import shipped_rules
 from tests.test_calendar import SHIPPED
 
 pytestmark = pytest.mark.fault("A14")
@@ -80,6 +80,6 @@ async def test_danger_that_is_declared_later_shortens_the_time_and_taken_back_gi
 
 
 def test_a_limit_never_looks_at_who_somebody_is() -> None:
-    table = load_rules(SHIPPED).acceptance
+    table = shipped_rules(SHIPPED).acceptance
     facts = CaseFacts(100, 10**10, "wider", "routine", False, "labour")
     assert table.evaluate(facts).limit == "accept"

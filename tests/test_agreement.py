@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from casework.errors import CaseError
 from casework.mediation import agreement as rules_of
 from casework.mediation.agreement import Clause, ClauseKind, Due, Extent, Form, Question, Signer
 from casework.mediation.termination import Ground, MediationResult
-from services.kit.instants import instant
+from services.kit.instants import instant, stamp
 from tests.case_people import Act
 from tests.conftest import COUNTY, Clients, request_id
 from tests.mediated import ALL_YES, SECRET, SETTLEMENT, Mediated, mediated, refused
@@ -317,10 +318,31 @@ async def test_a_mediation_ends_on_a_ground_and_every_party_is_served_the_other_
     assert [each.state for each in listed] == [pb.AGREEMENT_STATE_SUPERSEDED]
     served = await case.do("ServeNotice", ended.notices[0].name, medium=1, evidence="receipt-1", role="clerk")
     assert served.medium == pb.SERVICE_MEDIUM_IN_PERSON
+    assert (served.evidence, bool(served.server)) == ("receipt-1", True)
     await refused(case.do("ServeNotice", served.name, medium=1), "ALREADY_EXISTS")
     await refused(case.do("ServeNotice", f"{case.name}/notices/9", medium=1), "NOT_FOUND")
     results = await case.do("GetMediationResults", f"{case.name}/results")
     assert (results.outcome, results.performance) == (pb.MEDIATION_OUTCOME_NOT_AGREED, 0)
+
+
+async def test_service_nobody_saw_is_proven_and_no_service_is_dated_where_it_cannot_be(clients: Clients) -> None:
+    case = await mediated(clients)
+    ended = await case.do("EndMediation", ground=pb.END_GROUND_GAP_TOO_WIDE)
+    notice, now = ended.notices[1].name, datetime.now(UTC)
+
+    def serve(medium: int, hours: float = 0, **fields: Any) -> Any:
+        if hours:
+            fields["serve_time"] = stamp(now + timedelta(hours=hours))
+        return case.do("ServeNotice", notice, medium=medium, role="clerk", **fields)
+
+    for medium in (pb.SERVICE_MEDIUM_POST, pb.SERVICE_MEDIUM_ELECTRONIC):
+        await refused(serve(medium), "EVIDENCE_REQUIRED")
+    await refused(serve(pb.SERVICE_MEDIUM_POST, 1, evidence="EMS-1"), "IN_THE_FUTURE")
+    await refused(serve(pb.SERVICE_MEDIUM_IN_PERSON, -1), "BEFORE_START")
+    served = await serve(pb.SERVICE_MEDIUM_POST, evidence="EMS-1")
+    assert (served.evidence, served.HasField("serve_time")) == ("EMS-1", True)
+    shown = await case.do("GetEnding", f"{case.name}/ending")
+    assert [(each.evidence, bool(each.server)) for each in shown.notices] == [("", False), ("EMS-1", True)]
 
 
 async def test_a_mediation_that_was_only_proposed_ends_as_well(clients: Clients) -> None:

@@ -11,13 +11,12 @@ from google.protobuf.message import Message
 from pb.escalation.v1 import assessments_pb2 as pb
 from pb.escalation.v1 import assessments_pb2_grpc, registers_pb2, registers_pb2_grpc
 
+from accord.commands.rules_command import SHIPPED
 from accord.embedded.stack import Stack
-from accord.rules_command import SHIPPED
 from bench.supervised import insert, some_units, supervised
-from services.kit.rules import load_rules
 from tests.conftest import COUNTY, request_id
 from tests.rpcs import Answer, call
-from tests.still import Still, standing_still
+from tests.still import Still, shipped_rules, standing_still
 
 CITY = "6201"
 PERIOD = "2026-08"
@@ -29,7 +28,7 @@ async def still(stack: Stack) -> AsyncIterator[Still]:
     async with standing_still(stack) as found:
         now = found.to("2026-09-28T10:00")
         async with found.database.begin() as connection:
-            await insert(connection.raw, supervised(some_units(load_rules(SHIPPED).units), now, 2_000, 4_000))
+            await insert(connection.raw, supervised(some_units(shipped_rules(SHIPPED).units), now, 2_000, 4_000))
         yield found
 
 

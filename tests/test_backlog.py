@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -14,10 +15,15 @@ from pb.mediation.v1 import case_pb2
 
 from accord.embedded.stack import Stack
 from casework.errors import CaseError
+from casework.names import number_of
 from casework.supervision.matters.backlog import BacklogRule, must_not_overlap
+from services.escalation.backlog import view
+from services.escalation.backlog.store import OfUnit
 from tests.conftest import Clients
 from tests.patience import CALL
 from tests.scenario import Desk, day, refused
+from tests.still import standing_still
+from tests.still_door import door_of
 from tests.world_backlog import case, closed, instant, record, report
 
 HERE = "620122"
@@ -161,12 +167,61 @@ async def test_a_target_beyond_what_there_is_is_not_approved(desk: Desk) -> None
     assert dropped["state"] == "BACKLOG_PLAN_STATE_DROPPED"
 
 
+async def test_a_running_plan_is_ended_with_its_clocks_and_what_they_raised_but_not_by_a_unit_that_is_late(
+    stack: Stack, clients: Clients
+) -> None:
+    async with (
+        standing_still(stack) as still,
+        door_of(still) as url,
+        httpx.AsyncClient(base_url=url, timeout=CALL) as rest,
+    ):
+        still.time.set(datetime.now(UTC))
+        here, city = Desk(rest, stack, HERE), Desk(rest, stack, HERE[:4])
+        await record(still.clients(clients), report(number(1), 400, f"units/{HERE}"),
+                     case(number(1), 400, f"units/{HERE}"))  # fmt: skip
+        goals = [{"unit": f"units/{HERE}", "count": 1, "due_date": day(9), "official": "deputy"}]
+        name = (await here.post("backlogPlans", "duty_officer", unit=f"units/{HERE}", goals=goals))["name"]
+        with refused("WRONG_STATE"):  # a draft is dropped, not ended
+            await here.post(f"{name}:end", "unit_head", reason="BACKLOG_END_REASON_REPLACED")
+        await here.post(f"{name}:decide", "unit_head", approved=True)
+        still.time.set(datetime.now(UTC) + timedelta(days=30))
+        await still.fire(number_of(name))
+        (raised,) = (await city.get(f"{name}/escalations", "supervisor"))["escalations"]
+        assert raised["state"] != "ESCALATION_STATE_RESOLVED"
+        with refused("INVALID_FIELD"):
+            await city.post(f"{name}:end", "supervisor")
+        for role in ("unit_head", "supervisor"):
+            with refused("OWN_TARGET_LATE"):
+                await here.post(f"{name}:end", role, reason="BACKLOG_END_REASON_REPLACED")
+        ended = await city.post(f"{name}:end", "supervisor", reason="BACKLOG_END_REASON_REPLACED")
+        assert (ended["state"], ended["targets"][0]["settled"]) == ("BACKLOG_PLAN_STATE_ENDED", 0)
+        clocks = (await city.get("clocks/escalation", "supervisor", None, case=name))["clocks"]
+        assert {each["state"] for each in clocks} == {"CLOCK_STATE_CANCELLED"}, clocks
+        (raised,) = (await city.get(f"{name}/escalations", "supervisor"))["escalations"]
+        assert raised["state"] == "ESCALATION_STATE_RESOLVED"
+        for path, told in (
+            (f"{name}:end", {"reason": "BACKLOG_END_REASON_MISTAKE"}),
+            (f"{name}/targets/1:report", {}),
+        ):
+            with refused("WRONG_STATE"):
+                await here.post(path, "unit_head", **told)
+
+
 @given(age=st.integers(90, 40_000), bands=st.sets(st.integers(91, 30_000), min_size=1, max_size=6))
 def test_every_age_has_one_band(age: int, bands: set[int]) -> None:
     rule = BacklogRule("v", "house default", 90, tuple(sorted(bands)))
     low, high = rule.band_of(age)
     assert low <= age < (high or age + 1)
     assert all(before[1] == after[0] for before, after in pairwise(rule.ranges))
+
+
+def test_a_count_names_the_units_with_the_most_matters_and_says_how_many_more_there_are() -> None:
+    rule = BacklogRule("v", "house default", 90, (180,))
+    found = [OfUnit(f"{number:06}", 1 + number % 2, 1 + (number == 1_001)) for number in range(1_002)]
+    told = view.backlog("cn", date(2026, 3, 2), rule, found)
+    assert (told.total, len(told.units), told.units_left_out) == (1_003, 1_000, 2)
+    assert [each.count for each in told.bands] == [501, 502]
+    assert "units/001001" in {each.unit for each in told.units}
 
 
 def test_units_of_a_plan_do_not_overlap() -> None:

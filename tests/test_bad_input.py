@@ -9,6 +9,7 @@ import grpc
 import pytest
 from buf.validate import validate_pb2
 from google.api import field_behavior_pb2
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.latlng_pb2 import LatLng
 from google.type.money_pb2 import Money
@@ -49,6 +50,9 @@ BAD_REPORTS: list[tuple[dict[str, Any], str]] = [
     ({"amount": Money(currency_code="CNY", units=1, nanos=-1)}, "report.amount"),
     ({"amount": Money(currency_code="CNY", units=1, nanos=5_000_000)}, "report.amount"),
     ({"amount": Money(currency_code="USD", units=5)}, "report.amount.currency_code"),
+    ({"amount": Money(units=5), "amount_fen": 501}, "report.amount_fen"),
+    ({"amount_fen": -1}, "report.amount_fen"),
+    ({"amount_fen": 10**14 + 1}, "report.amount_fen"),
     ({"place": report_pb2.Place(area="62010")}, "report.place.area"),
     ({"place": report_pb2.Place(area="629999")}, "report.place.area"),
     ({"place": report_pb2.Place(address="街" * 301)}, "report.place.address"),
@@ -60,6 +64,9 @@ BAD_REPORTS: list[tuple[dict[str, Any], str]] = [
      "report.parties[1].role"),
     ({"parties": [report_pb2.Party(role=1, display_name="甲")] * 51}, "report.parties"),
     ({"source": "Boston 311"}, "report.source"),
+    # What comes by a call of its own: its numbers are taken once, and must not be taken by others before.
+    ({"source": "portable-case", "source_id": "0" * 64}, "report.source"),
+    ({"source": "partner-620102-hotline", "source_id": "1"}, "report.source"),
     ({"source": "boston311", "source_id": "9" * 81}, "report.source_id"),
     ({"source": "boston311", "source_id": "9\0"}, "report.source_id"),
     ({"receive_time": YEAR_1}, "report.receive_time"),
@@ -112,6 +119,22 @@ async def test_a_bad_request_id_is_refused(given: str, clients: Clients) -> None
     check(answer)
     assert answer.fields
     assert set(answer.fields) == {"request_id"}
+
+
+def test_an_amount_is_in_fen_and_money_only_stands_beside_it() -> None:
+    seen: dict[str, Descriptor] = {}
+    waiting = [each for rpc in all_rpcs() for each in (rpc.method.input_type, rpc.method.output_type)]
+    while waiting:
+        message = waiting.pop()
+        if message.full_name not in seen:
+            seen[message.full_name] = message
+            waiting += [field.message_type for field in message.fields if field.message_type is not None]
+    money = [field for each in seen.values() for field in each.fields if field.message_type is Money.DESCRIPTOR]
+    assert {each.containing_type.name for each in money} == {"Report", "PartnerItem"}
+    for field in money:
+        assert field.GetOptions().deprecated
+        beside = field.containing_type.fields_by_name[f"{field.name}_fen"]
+        assert beside.type == FieldDescriptor.TYPE_INT64
 
 
 async def test_what_is_unusual_but_good_is_taken_as_it_is(clients: Clients) -> None:

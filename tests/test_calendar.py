@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from casework.clocks.calendar import Calendar, CalendarBook, DayKind, Layer
-from services.kit.rules import Rules, load_rules
+from services.kit.rules import Rules
 from services.kit.rules.calendar_lists import read_list
 from services.kit.rules.problem import Problem
 from tests.conftest import data
+from tests.still import shipped_rules
 
 SHIPPED = Path(__file__).resolve().parent.parent / "rules"
 DAY = timedelta(days=1)
@@ -23,7 +24,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(scope="module")
 def rules() -> Rules:
-    return load_rules(SHIPPED)
+    return shipped_rules(SHIPPED)
 
 
 @pytest.fixture(scope="module")

@@ -26,13 +26,13 @@ from accord.embedded.rebuild import client_settings
 from accord.embedded.stack import Stack
 from services.kit.clocks.clockwork import Clockwork
 from services.kit.clocks.verification import differences
-from services.kit.rules import load_rules
 from services.kit.storage.database import Database
 from services.kit.storage.migration import SERVICES
 from tests.disks import a_disk, fill
 from tests.patience import PATIENCE
 from tests.people import People
 from tests.scratch import Scratch
+from tests.still import shipped_rules
 from tests.test_faults import rows, running, sound
 from workflows.backends import Backends
 from workflows.nets import net
@@ -150,7 +150,7 @@ async def check(stack: Stack) -> dict[str, int]:
         counts["rungs"] += len(claims)
         database = Database(Scratch.main(stack).url, 2, schema=service)
         try:
-            async for each in differences(database, Clockwork(load_rules(ROOT / "rules"))):
+            async for each in differences(database, Clockwork(shipped_rules(ROOT / "rules"))):
                 assert isinstance(each, int), each
                 counts["clocks"] += each
         finally:

@@ -45,10 +45,10 @@ from casework.clocks.rule import (
     Unit,
 )
 from casework.errors import CaseError, Reason
-from services.kit.rules import load_rules
+from tests.still import shipped_rules
 
 DAY = timedelta(days=1)
-NATIONAL: Calendar = load_rules(Path(__file__).resolve().parent.parent / "rules").calendars.of()
+NATIONAL: Calendar = shipped_rules(Path(__file__).resolve().parent.parent / "rules").calendars.of()
 
 
 def rule(n: int, unit: str, roll: Roll = Roll.none, **more: Any) -> Rule:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from accord.calendar_command import calendar_app
-from accord.clock_command import clock_app
-from accord.rules_command import rules_app
+from accord.commands.calendar_command import calendar_app
+from accord.commands.clock_command import clock_app
+from accord.commands.rules_command import rules_app
 from services.kit.rules import load_rules
 from tests.test_calendar import ICS, JSON, SHIPPED
 from tests.test_clock import VECTORS

@@ -15,7 +15,7 @@ from pb.feed.v1 import feed_pb2
 from pb.mediation.v1 import case_pb2, consent_pb2, mediation_pb2
 
 from services.kit.instants import instant
-from services.kit.storage.clock_tables import CLOCK_TABLES
+from services.kit.storage.tables.clock_tables import CLOCK_TABLES
 from tests.case_people import Act
 from tests.conftest import COUNTY, Clients, request_id
 from tests.rpcs import Answer, call

@@ -9,9 +9,10 @@ from pb.mediation.v1 import agreement_pb2, case_pb2
 from pb.mediation.v1 import follow_up_pb2 as follow
 from pb.mediation.v1 import fulfilment_pb2 as pb
 
-from casework.case import Outcome
+from casework.case import Outcome, Stage
+from casework.errors import CaseError
 from casework.mediation import closing
-from casework.mediation.closing import Gate, Retention, Standing
+from casework.mediation.closing import Gate, ReopenReason, Retention, Standing
 from tests.case_people import Act
 from tests.conftest import Clients
 from tests.mediated import SECRET, Mediated, as_date, day, mediated, refused
@@ -53,6 +54,29 @@ def test_how_long_a_file_is_kept(category: str, facts: dict[str, object], kept: 
     assert closing.retention(category, **given) is kept  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("reason", ReopenReason)
+def test_a_case_is_taken_up_again_within_its_time_and_no_later(reason: ReopenReason) -> None:
+    closed = datetime(2026, 11, 2, 9, tzinfo=UTC)
+    last = closed + closing.REOPEN_WITHIN[reason]
+    closing.may_reopen(Stage.CLOSED, reason, closed, last)
+    with pytest.raises(CaseError, match="REOPEN_LATE"):
+        closing.may_reopen(Stage.CLOSED, reason, closed, last + timedelta(seconds=1))
+    with pytest.raises(CaseError, match="WRONG_STATE"):
+        closing.may_reopen(Stage.HANDLING, reason, None, closed)
+
+
+async def test_a_case_closed_long_ago_is_a_new_matter(clients: Clients) -> None:
+    case = Mediated(clients, (await clients.accept(await clients.file_report())).name)
+    await clients.finish(case.name)
+    shown = await case.do("GetClosing", f"{case.name}/closing")
+    until = shown.reopen_until_time.ToDatetime(UTC)
+    assert until - shown.close_time.ToDatetime(UTC) == timedelta(days=365)
+    back = "UPDATE cases SET closed_at = closed_at - interval '366 days' WHERE number = $1"
+    await case.execute(back, [(case.number,)])
+    again = case.do("ReopenCase", role="duty_officer", reason=follow.REOPEN_REASON_RECURRENCE, evidence="call-1")
+    await refused(again, "REOPEN_LATE")
+
+
 async def test_a_case_closes_when_performed_and_heard_and_is_visited_afterwards(case: Mediated) -> None:
     await case.finish_tasks()
     await refused(case.close(), "MEDIATION_OPEN")
@@ -84,8 +108,10 @@ async def test_a_case_closes_when_performed_and_heard_and_is_visited_afterwards(
     # What a visit months ahead would find cannot be said today.
     await refused(
         case.do("RecordVisit", visits[2].name, performance=3, satisfaction=said, recurred=False),
-        "NOT_LONG_BEFORE_IT_IS_DUE",
+        "NOT_BEFORE_ITS_DAY",
     )
+    assert [as_date(visit.last_date) - as_date(visit.due_date) for visit in visits] == [timedelta(days=7)] * 3
+    await case.come(7)
     await refused(case.do("ReopenCase", role="duty_officer", reason=3, evidence="call-1"), "NOT_PERFORMED")
     seen = await case.do("RecordVisit", visits[0].name, performance=3, satisfaction=said, recurred=True, note=SECRET)
     assert (seen.recurred, list(seen.satisfaction)) == (True, said)

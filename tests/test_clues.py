@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,10 +19,12 @@ from casework import names
 from casework.door.clue import ClueFinding, ClueResult, ClueState, closed_with, move
 from casework.errors import CaseError
 from tests.conftest import Clients, request_id
+from tests.dossiers import text_of
 from tests.patience import CALL
 from tests.scenario import Desk, RefusedError, day, refused
 from tests.scratch import Scratch
 from tests.still import Still, standing_still
+from tests.still_door import door_of
 from tests.world_clues import DEPARTMENT, UNIT, Keepers, clue
 
 HERE, TOWN = "620105", "620105001"
@@ -186,7 +189,8 @@ async def test_a_unit_sends_a_clue_back_and_answers_for_itself(desk: Desk) -> No
     with refused("REASON_REQUIRED"):
         await court.post(f"{name}:answerTransfer", "unit_head", accepted=False)
     back = await court.post(f"{name}:answerTransfer", "unit_head", accepted=False, reason="不属本院管辖")
-    assert (back["state"], back["declineReason"], back["addressee"]) == ("CLUE_STATE_VERIFIED", "不属本院管辖", "")
+    assert (back["state"], back["declineReason"], back["addressee"]) == ("CLUE_STATE_VERIFIED", "", "")
+    assert (await desk.get(name, "supervisor"))["declineReason"] == "不属本院管辖"
     with refused("PERMISSION_DENIED"):
         await court.get(name, "unit_head")
     with refused("NOT_FOUND"):
@@ -197,6 +201,36 @@ async def test_a_unit_sends_a_clue_back_and_answers_for_itself(desk: Desk) -> No
         await desk.post(f"{name}:use", "supervisor", target=earlier)
     with refused("SAME_PERSON"):
         await desk.post(f"{name}:close", "supervisor", "the-verifier", result="CLUE_RESULT_USED")
+
+
+async def test_a_clue_is_verified_anew_without_what_was_found_before(desk: Desk) -> None:
+    name = await verified(desk, "UNFOUNDED")
+    await desk.post(f"{name}:assign", "supervisor", verifier=f"units/{HERE}-housing", instruction="请独立核查。")
+    second = desk.at(f"{HERE}-housing")
+    text = await second.get(f"{name}/text", "handler")
+    assert (text["description"], text["instruction"]) == (WORDS, "请独立核查。")
+    assert {part for part, told in text.items() if told} == {"name", "description", "instruction"}
+    seen = await second.get(name, "handler")
+    assert (seen["finding"], seen.get("verifyTime")) == ("CLUE_FINDING_UNSPECIFIED", None)
+    await second.post(f"{name}:reportVerification", "handler", finding="CLUE_FINDING_FOUNDED", text="名单确未公示。")
+    decides = await desk.get(f"{name}/text", "supervisor")
+    assert (decides["finding"], decides["earlierFindings"]) == ("名单确未公示。", ["查阅公示与会议记录。"])
+    for _ in range(8):
+        await desk.post(f"{name}:assign", "supervisor", verifier=f"units/{HERE}-housing")
+        await second.post(f"{name}:reportVerification", "handler", finding="CLUE_FINDING_FOUNDED", text="同前。")
+    with refused("INVALID_FIELD"):
+        await desk.post(f"{name}:assign", "supervisor", verifier=f"units/{HERE}-housing")
+
+
+async def test_whom_a_clue_is_transferred_to_does_not_see_what_else_came_of_it(desk: Desk) -> None:
+    name, town = await verified(desk), desk.at(TOWN)
+    earlier = (await desk.post("clues", "supervisor", **TOLD))["name"]
+    await desk.post(f"{name}:use", "supervisor", target=earlier)
+    await desk.post(f"{name}:transfer", "supervisor", addressee=f"units/{TOWN}", text="请重新公示。")
+    (listed,) = [each for each in (await town.get("clues", "handler"))["clues"] if each["name"] == name]
+    assert not listed.get("uses")
+    assert not (await town.get(name, "handler")).get("uses")
+    assert [each["target"] for each in (await desk.get(name, "auditor"))["uses"]] == [earlier]
 
 
 async def test_two_who_decide_at_once_do_it_once(desk: Desk) -> None:
@@ -250,6 +284,99 @@ def test_nothing_follows_a_closed_clue() -> None:
     for to in ClueState:
         with pytest.raises((CaseError, KeyError)):
             move(ClueState.CLOSED, to)
+
+
+# --- the rights of who gave one ---------------------------------------------------------------------------------------
+
+
+class Giver:
+    """Who gave a clue, without an account: by its code and two words alone."""
+
+    def __init__(self, rest: httpx.AsyncClient, made: dict[str, Any]) -> None:
+        self._rest, self.code, self.name = rest, made["code"], made["name"]
+        self.words = made["words"].partition(" / ")[0]
+        self.token = ""
+
+    async def comes(self, words: str = "") -> httpx.Response:
+        """Sign in; keep the token if the words are right."""
+        body = {"code": self.code, "secondFactor": words or self.words}
+        answer = await self._rest.post("/v1/clues:signIn", json=body)
+        if answer.status_code == 200:
+            self.token = answer.json()["accessToken"]
+        return answer
+
+    async def reads(self, path: str, language: str = "zh") -> httpx.Response:
+        head = {"Authorization": f"Bearer {self.token}", "Accept": "application/json", "Accept-Language": language}
+        return await self._rest.get(f"/v1/{path}", headers=head)
+
+    async def asks(self, ground: str = "PARTY_REQUEST") -> httpx.Response:
+        """Ask for the erasure."""
+        head = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": request_id()}
+        body = {"ground": f"ERASURE_GROUND_{ground}"}
+        return await self._rest.post(f"/v1/{self.name}:requestErasure", json=body, headers=head)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_who_gave_a_clue_reads_by_its_code_what_they_told_and_who_looked(desk: Desk, language: str) -> None:
+    made, other = [await desk.post("clues", "supervisor", **TOLD) for _ in range(2)]
+    name = made["name"]
+    assert "code" not in {part for part, told in (await desk.get(name, "supervisor")).items() if told}
+    assert made["code"] not in str(await desk.get(f"{name}/reporter", "supervisor", None,
+                                                  purpose="CLUE_READING_PURPOSE_PROTECT"))  # fmt: skip
+    me = Giver(desk.rest, made)
+    assert (await me.comes("不是这两个词")).json()["code"] == "SECOND_FACTOR_WRONG"
+    assert (await me.comes()).status_code == 200
+    await desk.post(f"{name}:assign", "supervisor", verifier=f"units/{HERE}-petition", instruction="查分房名单。")
+    office = desk.at(f"{HERE}-petition")
+    await office.post(f"{name}:reportVerification", "handler", finding="CLUE_FINDING_FOUNDED", text="名单未公示。")
+    file = (await me.reads(f"{name}/file", language)).json()
+    assert (file["description"], file["reporterName"]) == (WORDS, WHO)
+    assert [each["reporter"] for each in file["looks"]] == [True]
+    paper = text_of(base64.b64decode(file["content"]))
+    assert all(told in paper for told in (WORDS, WHO, "verified" if language == "en" else "已核查"))
+    for told in ("查分房名单。", "名单未公示。", "demo-", HERE + "-petition"):
+        assert told not in str(file) + paper, "what was found, and by whom, is not theirs"
+    for path in (name, f"{name}/text", f"{name}/reporter", f"{other['name']}/file", f"{name}/readings"):
+        assert (await me.reads(path)).status_code == 403, path
+    # In the very unit that keeps it, it is handed out; above and below it is not.
+    assert (await desk.get(f"{name}/file", "duty_officer"))["description"] == WORDS
+    for unit, role in (("6201", "unit_head"), (f"{HERE}-petition", "unit_head")):
+        with refused("PERMISSION_DENIED"):
+            await desk.at(unit).get(f"{name}/file", role)
+
+
+async def test_a_used_clue_and_who_gave_it_are_kept_for_a_term_and_then_erased_by_two(stack: Stack) -> None:
+    async with (
+        standing_still(stack) as still, door_of(still) as url, httpx.AsyncClient(base_url=url, timeout=CALL) as rest,
+    ):  # fmt: skip
+        still.to("2026-03-02T09:00")
+        desk = Desk(rest, stack, HERE)
+        made, earlier = [await desk.post("clues", "supervisor", **TOLD) for _ in range(2)]
+        name, me = made["name"], Giver(rest, made)
+        assert (await me.comes()).status_code == 200
+        assert (await me.asks()).json()["code"] == "ERASURE_BARRED", "it is not closed"
+        await desk.post(f"{name}:use", "supervisor", target=earlier["name"])
+        await desk.post(f"{name}:close", "supervisor", result="CLUE_RESULT_USED")
+        assert (await me.asks()).json()["code"] == "ERASURE_BARRED", "the term is not over"
+        assert not (await desk.get("erasures:dueClues", "unit_head"))["erasures"]
+
+        still.to("2029-03-03T09:00")
+        (due,) = (await desk.get("erasures:dueClues", "unit_head"))["erasures"]
+        assert (due["case"], due["retentionClass"]) == (name, "used")
+        await desk.post(f"{name}:holdData", "unit_head", "one", evidence="诉讼一号")
+        assert (await me.asks()).json()["code"] == "ERASURE_BARRED", "it is held"
+        await desk.post(f"{name}:releaseData", "unit_head", "two", evidence="诉讼已结")
+        asked = await me.asks()
+        assert (asked.status_code, asked.json()["state"]) == (200, "ERASURE_STATE_REQUESTED"), asked.text
+        erased = await desk.post(f"{name}:erase", "unit_head", "one")
+        assert (erased["state"], erased["complete"]) == ("ERASURE_STATE_ERASED", True)
+        with refused("DATA_ERASED"):
+            await desk.get(f"{name}/reporter", "supervisor", None, purpose="CLUE_READING_PURPOSE_ANSWER")
+        assert (await me.reads(f"{name}/file")).json()["code"] == "DATA_ERASED"
+        # The words are gone: the code alone opens the certificate.
+        assert (await me.comes("不是这两个词")).status_code == 200
+        paper = (await me.reads(f"{name}/erasure/certificate", "en")).json()
+        assert (paper["decidedBy"].startswith("head of the unit"), paper["requestedBy"]) == (True, "who gave the clue")
 
 
 # --- deadlines --------------------------------------------------------------------------------------------------------

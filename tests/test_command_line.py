@@ -132,7 +132,7 @@ def options_of(words: list[str]) -> tuple[str, list[str]]:
     """Return the help of the command that some words name, which says what options exist, and the options named."""
     path: list[str] = []
     for word in words:
-        if word.startswith("-") or not re.fullmatch(r"[a-z]+", word) or len(path) == 2:
+        if word.startswith("-") or not re.fullmatch(r"[a-z][a-z-]*", word) or len(path) == 2:
             break
         path.append(word)
     for length in (len(path), 1):

@@ -88,8 +88,9 @@ async def without_the_mediators(clients: Clients) -> None:
 
 @breaks(Act.CLOSE_NOT_AGREED, Fact.NOT_AGREED_IN_FULL)
 @breaks(Act.CLOSE_WITHDRAWN, Fact.NOT_AGREED_IN_FULL)
+@breaks(Act.CLOSE_RESOLVED, Fact.NOT_AGREED_IN_FULL)
 @breaks(Act.PERFORM_CLAUSE, Fact.NOT_BEFORE_IT_BOUND)
-@breaks(Act.VISIT, Fact.NOT_LONG_BEFORE_IT_IS_DUE)
+@breaks(Act.VISIT, Fact.NOT_BEFORE_ITS_DAY)
 @breaks(Act.REOPEN_NOT_PERFORMED, Fact.SOMETHING_IS_NOT_PERFORMED)
 @breaks(Act.CONSENT_TO_PROCEED, Fact.MEDIATION_GOES_ON)
 async def agreed_and_performed(clients: Clients) -> None:
@@ -100,18 +101,29 @@ async def agreed_and_performed(clients: Clients) -> None:
     await case.perform(part, 300_00)
     await case.finish_tasks()
     await case.views()
-    for outcome in (2, 3):
+    for outcome in (2, 3, 5):
         await refused(case.do("RequestClosing", role="handler", outcome=outcome), "NOT_AGREED_IN_FULL")
     said = [agreement_pb2.PartySatisfaction(party=case.party(1), satisfaction=1)]
-    for days in (30, 90):
+    for days in (7, 30, 90):
         visit = case.do("RecordVisit", f"{case.name}/visits/{days}", performance=3, satisfaction=said, recurred=False)
-        await refused(visit, "NOT_LONG_BEFORE_IT_IS_DUE")
+        await refused(visit, "NOT_BEFORE_ITS_DAY")
     await refused(case.consent(EXTENSION, 1), "MEDIATION_GOES_ON")
     await case.close()
     again = case.do("ReopenCase", role="duty_officer", reason=3, evidence="call-1")
     await refused(again, "SOMETHING_IS_NOT_PERFORMED")
 
 
+@breaks(Act.CLOSE_AGREED, Fact.AN_AGREEMENT_BINDS)
+@breaks(Act.CLOSE_WITHDRAWN, Fact.SOMEBODY_WITHDREW)
+async def nothing_agreed_and_nobody_gone(clients: Clients) -> None:
+    proposed, sought = await mediated(clients, state=1), await mediated(clients)
+    await proposed.finish_tasks()
+    await refused(proposed.do("RequestClosing", role="handler", outcome=1), "AN_AGREEMENT_BINDS")
+    await sought.do("EndMediation", ground=agreement_pb2.END_GROUND_GAP_TOO_WIDE)
+    await refused(sought.do("RequestClosing", role="handler", outcome=3), "SOMEBODY_WITHDREW")
+
+
+@breaks(Act.CORRECT_ATTENDANCE, Fact.WHO_SIGNED_CAME)
 @breaks(Act.START_SESSION, Fact.NOT_LONG_BEFORE_ITS_TIME)
 @breaks(Act.HOLD_SESSION, Fact.A_PARTY_CAME)
 @breaks(Act.CALL_OFF_SESSION, Fact.NOBODY_CAME)
@@ -153,6 +165,13 @@ async def sat(clients: Clients) -> None:
     await came()
     await refused(do("CancelSession", held), "NOBODY_CAME")
     assert (await do("EndSession", held)).state == sessions.SESSION_STATE_HELD
+    # What was signed and held is not undone by a corrected attendance.
+    content = sessions.RecordContent(statements="双方陈述")
+    written = await do("WriteSessionRecord", held, content=content)
+    await do("ConfirmReadBack", written.name, party=case.party(1), language="zh")
+    await refused(came(presence=3), "WHO_SIGNED_CAME")
+    await do("WriteSessionRecord", held, content=content)
+    await refused(came(presence=3), "A_PARTY_CAME")
 
 
 @breaks(Act.CONSENT, Fact.PARTY_IS_THERE, Fact.NOT_BEFORE_THE_MATTER)

@@ -28,16 +28,17 @@ from accord.demo.desk import Desk
 from accord.demo.order import oddities
 from accord.demo.play import Played
 from accord.demo.record import Record, Told
+from accord.demo.words import Narrator
 from accord.embedded.folder import StateFolder
 from accord.embedded.lock import StateLock
 from accord.embedded.running import stop_running
 from accord.embedded.stack import Stack
-from accord.generator import reports
+from accord.generator import SHIPPED, reports
 from services.kit.instants import instant, stamp
 from services.kit.storage.verification import Verdict
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
-from tests.still import standing_still
+from tests.still import shipped_rules, standing_still
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
@@ -70,6 +71,8 @@ def test_the_demo_plays_a_day_loses_nothing_and_leaves_a_stack_to_look_at(state:
     assert played.stdout.count("sound") == 3
     assert re.search(r"workflows in Temporal +24 completed; open cases in mediation: 0", played.stdout), played.stdout
     assert "as recorded by all three services" in played.stdout
+    assert "no item is lost and none is there twice; every partner was told of every one" in played.stdout
+    assert "receipt and term of every letter came back to the court and to the police" in played.stdout
 
     url = re.search(r'curl .* "(http\S+)"', played.stdout)
     assert url, played.stdout
@@ -131,6 +134,11 @@ def test_however_slow_the_desk_is_it_works_on_until_every_case_is_carried_to_its
     assert played.returncode == 0, played.stdout
     assert "open cases in mediation: 0" in played.stdout
     assert "every case was carried to its end" in played.stdout
+
+
+def test_who_becomes_a_party_is_told_in_words() -> None:
+    added = Told("mediation", "cases/1", "PartyAdded", NOW, "accord-worker", {"party": 2.0, "side": "RESPONDENT"})
+    assert Narrator(shipped_rules(SHIPPED).units, {}).tell(added) == "party 2 added: respondent"
 
 
 @pytest.mark.fault("E11")

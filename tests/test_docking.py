@@ -14,14 +14,14 @@ from pb.mediation.v1 import docking_pb2 as pb
 from casework.clocks.calendar import LOCAL
 from casework.errors import CaseError
 from casework.mediation import docking as rules_of
-from casework.mediation.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure, Result
+from casework.mediation.docking import Answer, Change, DockingKind, DockingState, Letter, Nature, Procedure, Result
 from services.kit.instants import instant
-from services.kit.rules import load_rules
 from tests.conftest import Clients, request_id
 from tests.mediated import EXTENSION, MEDIATION, Mediated, mediated, refused
+from tests.still import shipped_rules
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-RULES = load_rules(Path(__file__).resolve().parent.parent / "rules")
+RULES = shipped_rules(Path(__file__).resolve().parent.parent / "rules")
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_the_numbers_of_the_field_are_those_of_the_contract() -> None:
         (DockingKind, pb.DockingKind, "DOCKING_KIND"), (DockingState, pb.DockingState, "DOCKING_STATE"),
         (Procedure, pb.Procedure, "PROCEDURE"), (Nature, pb.PetitionNature, "PETITION_NATURE"),
         (Letter, pb.LetterKind, "LETTER_KIND"), (Result, pb.DockingResult, "DOCKING_RESULT"),
-        (Answer, pb.AuthorityAnswer, "AUTHORITY_ANSWER"),
+        (Answer, pb.AuthorityAnswer, "AUTHORITY_ANSWER"), (Change, pb.DockingChangeKind, "DOCKING_CHANGE_KIND"),
     ):  # fmt: skip
         assert {f"{prefix}_{each.name}": int(each) for each in kind} == dict(contract.items()[1:])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.conftest import Clients
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+COOKBOOK = ROOT / "docs" / "cookbook.md"
 TYPED = re.compile(r"(\$ )?(make|curl|accord|openssl|mkdir|cd|for|TOKEN=|\.venv/bin/)")
 """How a line begins that is typed; transcripts of calls and drawings begin otherwise."""
 PRELUDE = """
@@ -29,7 +31,7 @@ curl() {{
 }}
 accord() {{
   case "$1" in
-    up) "{bin}/accord" up --help >/dev/null;;
+    up|sandbox) "{bin}/accord" "$1" --help >/dev/null;;
     calendar) "{bin}/accord" "$@" || [ $? -eq 1 ];;
     *) "{bin}/accord" "$@";;
   esac
@@ -37,15 +39,22 @@ accord() {{
 make() {{ command make -C "{root}" --no-print-directory --dry-run "$@" >/dev/null; }}
 jq() {{ command -v jq >/dev/null && command jq "$@" || cat >/dev/null; }}
 """
-"""A stream is read for some seconds; a stack runs already; what `make` would do is asked of it.
+"""A stream is read for some seconds; a stack runs already and is filled by tests; what `make` would do is asked of it.
 
 `calendar check` ends with 1 while the list of a coming year is missing."""
 
 
 def blocks() -> list[tuple[str, str]]:
-    """Return the blocks of commands of README and docs, with their page; of a session only what is typed."""
+    """Return the blocks of commands of README and docs, with their page; of a session only what is typed.
+
+    Those of the cookbook go on from one another: they are one.
+    """
     found = []
     for page in sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/**/*.md")]):
+        if page == COOKBOOK:
+            whole = re.findall(r"^```\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+            found.append((page.relative_to(ROOT).as_posix(), "\n".join(whole)))
+            continue
         for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE):
             lines = block.splitlines()
             if any(line.startswith("$ ") for line in lines):
@@ -61,6 +70,8 @@ def script(block: str, stack: Stack, number: str, rows: Path) -> str:
     for printed, here in (
         ("http://127.0.0.1:8400", stack.urls["api"]),
         ("127.0.0.1:8411", f"127.0.0.1:{stack.ports['intake']}"),
+        ("127.0.0.1:8412", f"127.0.0.1:{stack.ports['mediation']}"),
+        ("127.0.0.1:8413", f"127.0.0.1:{stack.ports['escalation']}"),
         ("620102-2026-000001", number),
         ("FILE/cases.csv.gz", str(rows)),
         ("FILE.csv", str(rows)),
@@ -78,6 +89,7 @@ def script(block: str, stack: Stack, number: str, rows: Path) -> str:
 def test_there_are_blocks_of_commands_on_every_page_that_promises_some() -> None:
     pages = {page for page, _ in blocks()}
     assert {"README.md", "README.zh-CN.md", "docs/clocks.md", "docs/operating.md", "docs/real-input.md"} <= pages
+    assert "docs/cookbook.md" in pages
     commands = "\n".join(block for _, block in blocks())
     assert all(each in commands for each in ("curl -N", "grpcurl", "make demo", "accord import", "openssl"))
 
@@ -85,6 +97,8 @@ def test_there_are_blocks_of_commands_on_every_page_that_promises_some() -> None
 @pytest.mark.fault("E10")
 @pytest.mark.parametrize(("page", "block"), blocks(), ids=[f"{page}-{at}" for at, (page, _) in enumerate(blocks())])
 async def test_a_block_of_commands_runs(stack: Stack, clients: Clients, tmp_path: Path, page: str, block: str) -> None:
+    if page == "docs/cookbook.md" and not shutil.which("jq"):
+        pytest.skip("jq is not installed")
     case = await clients.accept(await clients.file_report())
     rows = tmp_path / "rows.csv"
     columns = sorted(load_mapping("boston311").mapping.columns())
@@ -96,6 +110,10 @@ async def test_a_block_of_commands_runs(stack: Stack, clients: Clients, tmp_path
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, f"{page}:\n{block}\n{ran.stdout[-2000:]}"
+    if page == "docs/cookbook.md":
+        closed = r'"name": ?"(cases/[0-9-]+)",\s*"etag": ?"[^"]*",\s*"stage": ?"STAGE_CLOSED"'
+        assert len(set(re.findall(closed, ran.stdout))) == 2, "one by curl, one by grpcurl"
+        return
     if "timeline" in block:
         assert "CaseOpened" in ran.stdout
     if "GetReport" in block:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 import shutil
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import altcha
 import asyncpg
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,12 +25,13 @@ from casework.door.filing import Work
 from casework.errors import CaseError
 from services.intake.guards.work import WorkGuard
 from services.kit.storage.sealing import Sealer
-from tests.conftest import COUNTY, request_id
+from tests.conftest import CALL, COUNTY, request_id
 from tests.outside import Desk, Reporter
 
 GUARDED, FREE = f"units/{COUNTY}", "units/620321"
 HARD = "rounds: 10, tries: 20, minutes: 20"
 FIELD = "challengeSolution"
+PARTNER = "a key of a partner of Open311"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,12 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     text = file.read_text("utf-8").replace("rounds: 5000, tries: 1000, minutes: 20", HARD)
     doors = '{unit: "62", guard: work}\n  - {unit: "6203", guard: limits}'
     file.write_text(text.replace('{unit: "62", guard: limits}', doors), "utf-8")
-    settings = {"ACCORD_RULES": str(rules), "ACCORD_LIMIT_RATE_FILING": "1000/hour"}
+    keys = tmp_path_factory.mktemp("keys") / "open311.json"
+    keys.write_text(json.dumps({"keys": {hashlib.sha256(PARTNER.encode()).hexdigest(): "fixmystreet"}}))
+    settings = {
+        "ACCORD_RULES": str(rules), "ACCORD_LIMIT_RATE_FILING": "1000/hour", "ACCORD_OPEN311_KEYS_FILE": str(keys),
+        "ACCORD_LIMIT_RATE_PARTNER": "2/hour",
+    }  # fmt: skip
     roster = only("intake", "mediation", "escalation", "gateway")
     with Stack(tmp_path_factory.mktemp("guarded"), 0, roster=roster, settings=settings) as running:
         yield running
@@ -180,3 +188,24 @@ def _made(stack: Stack, until: int) -> dict[str, Any]:
         hmac_key_secret=derive("solutions of challenges of filing"),
     )  # fmt: skip
     return made.to_dict()
+
+
+async def test_a_program_of_open311_files_at_such_a_door_with_an_account_and_elsewhere_with_a_key(
+    guarded: Stack,
+) -> None:
+    light = {"service_code": "municipal_street-lights", "attribute[extent]": "one", "address_string": "桥头"}
+
+    async def files(unit: str, text: str, **fields: str) -> httpx.Response:
+        form = {**light, "jurisdiction_id": unit.removeprefix("units/"), "description": text, **fields}
+        return await client.post("/open311/en/v2/requests.json", data=form)
+
+    async with httpx.AsyncClient(base_url=guarded.urls["api"], timeout=CALL) as client:
+        for fields in ({}, {"api_key": PARTNER}):
+            refused = await files(GUARDED, "灯不亮。", **fields)
+            assert (refused.status_code, refused.json()[0]["description"].partition(":")[0]) == (403, "api_key")
+        taken = await files(GUARDED, "灯不亮。", api_key=guarded.token("citizen", COUNTY))
+        assert taken.status_code == 200, taken.text
+        # A partner's key has a limit of its own; one of the two was used above.
+        statuses = [(await files(FREE, f"第 {n} 盏灯。", api_key=PARTNER)).status_code for n in range(2)]
+        assert statuses == [200, 429]
+        assert (await files(FREE, "第三盏灯。")).status_code == 200

@@ -113,3 +113,10 @@ def test_there_are_three_walks_and_readme_leads_to_every_door() -> None:
     assert titles == ["report", "clock", "letter"]
     assert len(walks()) > 30
     assert all(f"]({name})" in page("README.md") for name in DOORS if name != "NOTICE")
+
+
+def test_a_term_of_the_glossary_has_one_row() -> None:
+    terms = re.findall(r"^\| ([^|]+?) \|", page("docs/glossary.md"), re.M)
+    rows = [each for each in terms if each not in ("term", "---")]
+    assert len(rows) > 200
+    assert [each for each in rows if rows.count(each) > 1] == []

@@ -16,11 +16,13 @@ from pb.mediation.v1 import erasure_pb2 as pb
 from pb.mediation.v1 import evidence_pb2
 from pb.mediation.v1.evidence_pb2_grpc import EvidenceServiceStub
 
+from accord.embedded.rebuild import client_settings
 from casework import erasure as rules_of
 from casework.erasure import Ground, Obstacle
 from casework.mediation.closing import YEARS, Retention
 from services.escalation import erasing as of_supervision
 from services.intake import erasing as of_reports
+from services.kit.serving.businesstime import BusinessTime
 from services.kit.storage.database import Database, text
 from services.kit.storage.erasures import ACTOR, ErasureList, erase_again
 from services.kit.storage.verification import verify
@@ -32,6 +34,9 @@ from tests.erasing import erased, head, requested, stub, until
 from tests.scratch import Scratch
 from tests.test_privacy import found_in
 from tests.world_sessions import PDF, new_evidence
+from workflows.backends import Backends
+from workflows.cases.activities import Activities
+from workflows.messages import CaseStep
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 TEXT = "楼上漏水，把我家天花板泡坏了，对方电话打不通。"
@@ -160,6 +165,13 @@ async def test_an_erasure_takes_two_people_and_reaches_every_service(clients: Cl
     finally:
         await connection.close()
     assert [tuple(row) for row in rows] == [(b"", b"", None, [])] * 2
+    # Asked to open it once more, by a rumour for instance, the machine finds nothing to hand on, and asks its clocks.
+    backends = Backends.of(client_settings(clients.stack.folder, "worker"))
+    try:
+        again = await Activities(backends, BusinessTime()).open_case(CaseStep(case.removeprefix("cases/")))
+    finally:
+        await backends.close()
+    assert (again.overdue, again.ended) == (0, True)
 
 
 @pytest.mark.fault("D7")

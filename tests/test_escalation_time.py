@@ -15,10 +15,9 @@ from pb.escalation.v1 import escalation_pb2_grpc
 from accord.embedded.stack import Stack
 from casework.supervision.raising.ladder import to_data
 from services.escalation.directory import FileDirectory
-from services.kit.rules import load_rules
 from services.kit.storage.database import text
 from tests.conftest import request_id
-from tests.still import Still, standing_still
+from tests.still import Still, shipped_rules, standing_still
 from tests.test_ladders import DAY, SHIPPED
 
 CASE = "620102-2026-000001"
@@ -187,7 +186,7 @@ async def test_its_words_are_for_the_units_on_its_way_and_every_reading_is_on_re
 
 async def pin(still: Still, case: str, version: str, **step: Any) -> None:
     """Let the escalations of a case be pinned to a ladder that is in no rule file any more: each step as told."""
-    pinned = to_data(load_rules(SHIPPED).ladders.choose("", "", VILLAGE, DAY))
+    pinned = to_data(shipped_rules(SHIPPED).ladders.choose("", "", VILLAGE, DAY))
     pinned |= {"version": version, "steps": [each | step for each in pinned["steps"]]}
     async with still.database.begin() as connection:
         insert = text(

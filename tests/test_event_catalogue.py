@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -11,15 +12,19 @@ from typing import Any
 
 import httpx
 import pytest
-from google.protobuf.json_format import MessageToDict
+from cloudevents.core.bindings.http import to_structured
+from cloudevents.core.formats.json import JSONFormat
+from google.protobuf.json_format import MessageToDict, ParseDict
+from jsonschema import Draft202012Validator
 from pb.feed.v1 import feed_pb2
 
 from accord.events_catalogue import PAGE, SERVICES, page
 from casework.door.triage import Grade
-from services.kit.storage.catalogue import Catalogue, EventError
+from services.kit.catalogue import Catalogue, EventError
 from tests.conftest import Clients
 from tests.world import new_world
 from workflows.chains import heard
+from workflows.hooks.cloud import cloud_event
 from workflows.messages import Source
 
 SERVICES_FOLDER = Path(__file__).resolve().parent.parent / "services"
@@ -197,6 +202,27 @@ async def test_the_catalogue_over_rest(rest: httpx.AsyncClient) -> None:
     grade = next(each for each in found["ReportAccepted"]["fields"] if each["field"] == "grade")
     assert (grade["kind"], grade["enum"]) == ("EVENT_FIELD_KIND_ENUM", "accord.intake.v1.Grade")
     assert grade["values"] == ["GRADE_LOW", "GRADE_MEDIUM", "GRADE_HIGH"]
+
+
+async def test_events_are_as_asyncapi_says_in_the_feed_and_by_webhook(
+    clients: Clients, rest: httpx.AsyncClient
+) -> None:
+    case = (await clients.accept(await clients.file_report())).name
+    told, seen = (await rest.get("/asyncapi.json")).json(), set()
+    for service in ("intake", "mediation"):
+        shown = (await rest.get(f"/v1/feeds/{service}/events", params={"case": case})).json()["events"]
+        for each in shown:
+            seen.add(each["type"])
+            schema = told["channels"][service]["messages"][each["type"]]["payload"]
+            Draft202012Validator({**schema, "components": told["components"]}).validate(each)
+            event = cloud_event(service, ParseDict(each, feed_pb2.Event()))
+            sent = json.loads(to_structured(event, JSONFormat()).body)
+            schema = told["components"]["messages"][f"{service}.{each['type']}"]["payload"]
+            whole = Draft202012Validator({**schema, "components": told["components"]})
+            whole.validate(sent)
+            assert not whole.is_valid({**sent, "type": "accord.intake.Another"})
+            assert not whole.is_valid({**sent, "data": "none"})
+    assert {"ReportReceived", "ReportAccepted", "CaseOpened"} <= seen
 
 
 @pytest.mark.fault("E6")

@@ -207,6 +207,23 @@ def stored(clients: Clients) -> list[Path]:
     return [path for path in clients.stack.folder.files.rglob("*") if path.is_file()]
 
 
+async def test_who_stops_reading_a_file_and_leaves_is_no_fault_of_the_service(
+    clients: Clients, stubs: Stubs, case: str
+) -> None:
+    made = await upload(stubs, case, pdf(20 * 1024 * 1024))
+    log = clients.stack.folder.logs / "mediation.log"
+    before = log.stat().st_size
+    for _ in range(5):
+        reading = stubs.evidence.DownloadEvidence(
+            pb.DownloadEvidenceRequest(name=made.name), **stubs.clients.as_("mediator")
+        )
+        await reading.read()
+        await asyncio.sleep(0.3)  # what is not read fills the connection; sooner it only tries less
+        reading.cancel()
+    assert (await download(stubs, made.name))[0].name == made.name
+    assert b"Traceback" not in log.read_bytes()[before:]
+
+
 async def test_a_file_comes_back_as_it_was_given_and_lies_encrypted(clients: Clients, stubs: Stubs, case: str) -> None:
     content = pdf(2 * 1024 * 1024)
     made = await create(stubs, case, content, title="赵钱孙的借条", file_name="借条.pdf")
@@ -372,3 +389,95 @@ async def test_five_uploads_at_once_all_arrive(stubs: Stubs, case: str) -> None:
     contents = [pdf(1_500_000) for _ in range(5)]
     made = await asyncio.gather(*(upload(stubs, case, content) for content in contents))
     assert sorted(int(each.name.rpartition("/")[2]) for each in made) == [1, 2, 3, 4, 5]
+
+
+def form(content: bytes, name: str = "合同（扫描）.pdf", **fields: str) -> dict[str, Any]:
+    """Return a form with a file, as a browser sends it: the fields first."""
+    return {
+        "files": [*((field, (None, text)) for field, text in fields.items()), ("file", (name, content))],
+        "headers": {"Idempotency-Key": request_id()},
+    }
+
+
+TOLD = {"evidence.type": "FILE_TYPE_PDF", "evidence.title": "合同"}
+
+
+async def test_a_file_comes_as_a_form_and_goes_under_its_name(clients: Clients, case: str, rest: Any) -> None:
+    rest.headers["Authorization"] = f"Bearer {clients.stack.token('mediator', COUNTY)}"
+    small, large = pdf(200_000), pdf(7_000_000)
+    made = [
+        await rest.post(f"/v1/{case}/evidence", **form(small, **TOLD)),
+        await rest.post("/v1/evidence:upload", **form(large, parent=case, **TOLD)),
+    ]
+    for answer, content in zip(made, (small, large), strict=True):
+        assert answer.status_code == 200, answer.text
+        file = await rest.get(f"/v1/{answer.json()['name']}:download")
+        assert file.content == content
+        assert "UTF-8''%E5%90%88%E5%90%8C" in file.headers["content-disposition"]
+        assert file.headers["content-type"] == "application/pdf"
+        assert int(file.headers["content-length"]) == len(content)
+    again = form(pdf(300_000), **TOLD)
+    first, second = [await rest.post(f"/v1/{case}/evidence", **again) for _ in range(2)]
+    assert first.json() == second.json()
+
+
+async def test_a_download_goes_on_where_it_was_cut_off(clients: Clients, case: str, rest: Any) -> None:
+    rest.headers["Authorization"] = f"Bearer {clients.stack.token('mediator', COUNTY)}"
+    content = pdf(700_000)
+    made = await rest.post("/v1/evidence:upload", **form(content, parent=case, **TOLD))
+    path = f"/v1/{made.json()['name']}:download"
+
+    async def part(asked: str, **more: str) -> Any:
+        return await rest.get(path, headers={"Range": asked, **more})
+
+    for asked, start, stop in (("bytes=0-9", 0, 10), ("bytes=262000-263000", 262_000, 263_001),
+                               ("bytes=600000-", 600_000, 700_000), ("bytes=-5", 699_995, 700_000),
+                               ("bytes=699999-9999999", 699_999, 700_000)):  # fmt: skip
+        answer = await part(asked)
+        assert (answer.status_code, answer.content) == (206, content[start:stop]), asked
+        assert answer.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(content)}"
+    for whole in ("bytes=0-1,5-6", "lines=1-2", "bytes=9-3"):
+        answer = await part(whole)
+        assert (answer.status_code, answer.content) == (200, content), whole
+    assert (await part("bytes=0-9", **{"If-Range": '"x"'})).status_code == 200
+    behind = await part("bytes=700000-")
+    assert (behind.status_code, behind.json()["code"]) == (416, "RANGE_NOT_SATISFIABLE")
+    assert behind.headers["content-range"] == "bytes */700000"
+    head = await rest.head(path)
+    assert (head.headers["accept-ranges"], head.headers["content-length"]) == ("bytes", "700000")
+
+
+async def test_a_form_that_is_not_whole_or_names_what_is_not_there_is_refused_by_field(
+    clients: Clients, case: str, rest: Any
+) -> None:
+    rest.headers["Authorization"] = f"Bearer {clients.stack.token('mediator', COUNTY)}"
+    before = (await rest.get(f"/v1/{case}/evidence")).json()["evidence"]
+    good = form(pdf(1000), parent=case, **TOLD)
+    wrong = {
+        "colour": {**good, "files": [("colour", (None, "red")), *good["files"]]},
+        "body": {**good, "files": [*good["files"], ("evidence.title", (None, "late"))]},
+        "evidence.type": form(pdf(1000), parent=case, **{**TOLD, "evidence.type": "FILE_TYPE_EXE"}),
+        "file": {**good, "files": [each for each in good["files"] if each[0] != "file"]},
+        "Idempotency-Key": {**good, "headers": {}},
+    }
+    for field, sent in wrong.items():
+        answer = await rest.post("/v1/evidence:upload", **sent)
+        assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (400, [field]), answer.text
+    kind = {"Content-Type": "multipart/form-data; boundary=x", "Idempotency-Key": request_id()}
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n'
+    for cut in (b"", b"--x", b"--y--", head, head + PDF, head + PDF + b"\r\n--x", head + PDF + b"\r\n--x??"):
+        for path in ("/v1/evidence:upload", f"/v1/{case}/evidence"):
+            answer = await rest.post(path, content=cut, headers=kind)
+            assert answer.status_code == 400, (cut, answer.text)
+    # A character set for the name is none of a form's business: Python would look it up. Nothing comes after the form.
+    for name in ("filename*=undefined''a", "filename*=unicode_escape''%5Cud800", f"filename*{'9' * 5000}=a"):
+        named = head.replace(b'filename="a.pdf"', name.encode()) + PDF + b"\r\n--x--\r\n"
+        answer = await rest.post(f"/v1/{case}/evidence", content=named, headers=kind)
+        assert [each["field"] for each in answer.json()["errors"]] == ["body"], name
+    after = await rest.post(f"/v1/{case}/evidence", content=head + PDF + b"\r\n--x--more", headers=kind)
+    assert [each["field"] for each in after.json()["errors"]] == ["body"]
+    without = await rest.post(
+        f"/v1/{case}/evidence", content=b"", headers={**kind, "Content-Type": "multipart/form-data"}
+    )
+    assert [each["field"] for each in without.json()["errors"]] == ["Content-Type"]
+    assert (await rest.get(f"/v1/{case}/evidence")).json()["evidence"] == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable
 from typing import Any
 
@@ -10,7 +11,7 @@ import grpc
 import httpx
 import pytest
 from pb.clock.v1 import clock_pb2
-from pb.escalation.v1 import escalation_pb2
+from pb.escalation.v1 import escalation_pb2, letters_pb2
 from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2, people_pb2
@@ -23,6 +24,7 @@ from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
 from tests.people_of_case import execute
 from tests.world_grants import grant
+from tests.world_letters import letters_of
 
 pytestmark = pytest.mark.fault("C1")
 
@@ -124,6 +126,62 @@ async def test_the_services_that_do_not_own_the_case_keep_to_it(clients: Clients
     await GrantServiceStub(clients.channels["mediation"]).RevokeGrant(back, **clients.as_("unit_head"))
     await comes(read, False)
     await comes(raise_it, False)
+
+
+@pytest.mark.parametrize("service", ["mediation", "intake"])
+async def test_no_list_has_a_gap_a_token_or_a_total_by_which_it_is_known(
+    clients: Clients, case: case_pb2.Case, service: str
+) -> None:
+    await clients.accept(await clients.file_report("树枝伸过院墙。"))
+    number, she = case.name.removeprefix("cases/"), clients.as_("supervisor", COUNTY, f"by-a-list-{service}")
+    asked = intake_pb2.GetReportRequest(name=f"reports/{number}")
+    since = (await clients.intake.GetReport(asked, **she)).receive_time
+
+    async def pages() -> list[Any]:
+        """Return every page of one, beginning with what came last."""
+        request: Any = mediation_pb2.ListCasesRequest if service == "mediation" else intake_pb2.ListReportsRequest
+        call: Any = clients.mediation.ListCases if service == "mediation" else clients.intake.ListReports
+        found, token = [], "first"
+        while token:
+            token = "" if token == "first" else token
+            found.append(await call(request(start_time=since, page_size=1, with_total=True, page_token=token), **she))
+            token = found[-1].next_page_token
+        return found
+
+    def tells(page: Any) -> bool:
+        return number in str(page) or number.encode() in base64.urlsafe_b64decode(f"{page.next_page_token}===")
+
+    assert any(tells(page) for page in await pages())
+    await excluded(clients, case.name, f"by-a-list-{service}")
+    await comes(lambda: clients.intake.GetReport(asked, **she), True)
+    left = await pages()
+    assert not any(tells(page) for page in left)
+    entries = [len(page.cases if service == "mediation" else page.reports) for page in left]
+    assert entries == [1] * left[0].total_size
+
+
+async def test_nor_does_an_excluded_account_act_on_it_by_a_letter_about_it(
+    clients: Clients, case: case_pb2.Case
+) -> None:
+    letters = letters_of(clients)
+    known = escalation_pb2.ListEscalationsRequest(parent=case.name)
+
+    async def told() -> None:
+        await clients.escalation.ListEscalations(known, **clients.as_("unit_head", COUNTY, "by-a-letter"))
+
+    await comes(told, False)
+    name = await letters.draft(subject=case.name)
+
+    async def read() -> None:
+        request = letters_pb2.GetLetterRequest(name=name)
+        await clients.letters.GetLetter(request, **clients.as_("unit_head", COUNTY, "by-a-letter"))
+
+    await read()
+    await excluded(clients, case.name, "by-a-letter")
+    await comes(read, True)
+    approve = letters_pb2.ApproveLetterRequest(name=name, office=1, request_id=request_id())
+    await denied(clients.letters.ApproveLetter(approve, **clients.as_("unit_head", COUNTY, "by-a-letter")))
+    await clients.letters.ApproveLetter(approve, **clients.as_("unit_head", COUNTY, "another-head"))
 
 
 async def test_it_is_on_record_for_the_party_and_says_who_asked(clients: Clients, case: case_pb2.Case) -> None:

@@ -111,7 +111,7 @@ async def test_what_happens_to_a_case_is_taken_over_to_its_end(clients: Clients,
     opened = await clients.accept(filed)
     await until(rows, number, state="ACCEPTED", stage="HANDLING")
     await clients.finish(opened.name)
-    facts = await until(rows, number, stage="CLOSED", outcome="AGREED")
+    facts = await until(rows, number, stage="CLOSED", outcome="RESOLVED")
     assert facts["closed_at"] == facts["last_closed_at"] is not None
     clocks = {row["clock"].partition(".")[2]: row["state"] for row in await rows("clock_facts", number)}
     assert clocks["accept"] == clocks["close"] == 2

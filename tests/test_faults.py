@@ -136,6 +136,16 @@ async def sound(stack: Stack) -> None:
         assert not (await verify(Scratch.main(stack).url, service)).broken
 
 
+async def all_lived(stack: Stack, lives: dict[str, str]) -> None:
+    """Check that these cases, by number, are all there are, and that each lived as its kind does: once, to the end."""
+    await ended(stack, list(lives))
+    intake, mediation = await histories(stack, "intake"), await histories(stack, "mediation")
+    assert intake == {number: LIVES[kind][0] for number, kind in lives.items()}
+    assert mediation == {number: LIVES[kind][1] for number, kind in lives.items() if LIVES[kind][1]}
+    await sound(stack)
+    assert not await rows(stack, "SELECT number FROM mediation.cases WHERE stage <> 4")
+
+
 @pytest.mark.chaos
 async def test_nothing_is_lost_or_done_twice_whatever_is_killed_while_cases_run(tmp_path: Path) -> None:
     seed = int(os.environ.get("FAULT_SEED") or random.randrange(1_000_000))
@@ -158,12 +168,7 @@ async def test_nothing_is_lost_or_done_twice_whatever_is_killed_while_cases_run(
 
         assert len(lives) == CASES
         assert by_counter.asked_again + by_phone.asked_again > 0, "no fault was felt by anybody"
-        await ended(stack, list(lives))
-        intake, mediation = await histories(stack, "intake"), await histories(stack, "mediation")
-        assert intake == {number: LIVES[kind][0] for number, kind in lives.items()}
-        assert mediation == {number: LIVES[kind][1] for number, kind in lives.items() if LIVES[kind][1]}
-        await sound(stack)
-        assert not await rows(stack, "SELECT number FROM mediation.cases WHERE stage <> 4")
+        await all_lived(stack, lives)
 
 
 class Patient:

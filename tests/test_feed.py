@@ -16,7 +16,7 @@ from grpc_status import rpc_status
 from pb.feed.v1 import feed_pb2
 
 from accord.embedded.stack import Stack
-from services.kit.storage.catalogue import Catalogue
+from services.kit.catalogue import Catalogue
 from services.kit.storage.database import Connection, Database, text
 from services.kit.storage.events import EventLog, FeedSealer, NewEvent
 from services.kit.storage.feed import FeedPulse
@@ -203,6 +203,25 @@ async def test_a_durable_consumer_goes_on_where_it_acknowledged_and_never_backwa
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await acknowledge(everything[-1] + 1_000_000)
     assert refused.value.code() is grpc.StatusCode.OUT_OF_RANGE
+
+
+async def test_who_leaves_in_the_middle_of_a_stream_leaves_no_fault_behind(clients: Clients) -> None:
+    """A caller that goes away while something is being sent to it is no fault of the service."""
+    await clients.file_report()
+    log = clients.stack.folder.logs / "intake.log"
+    before = log.stat().st_size
+    request = feed_pb2.WatchEventsRequest(service="intake", batch_size=1)
+
+    async def leave(after: int) -> None:
+        watch = clients.feeds["intake"].WatchEvents(request, **clients.as_service())
+        for _ in range(after):
+            await watch.read()
+        watch.cancel()
+
+    for _ in range(10):
+        await asyncio.gather(*(leave(after) for after in (0, 1, 2, 3)))
+    await clients.file_report()
+    assert b"Traceback" not in log.read_bytes()[before:]
 
 
 async def test_a_service_that_restarts_knows_at_once_where_its_feed_ends(clients: Clients) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from casework.papers.forms import Form
-from services.kit.rules import load_rules
 from tests.dossiers import text_of
+from tests.still import shipped_rules
 from tests.test_calendar import SHIPPED
 from tests.test_documents import case_for, make
 
@@ -30,6 +30,6 @@ pytestmark = pytest.mark.fault("F5")
     ],
 )  # fmt: skip
 def test_a_form_promises_and_cites_what_the_law_has(form: Form, said: tuple[str, ...], unsaid: tuple[str, ...]) -> None:
-    text = text_of(make(load_rules(SHIPPED).documents, form, case_for(form)))
+    text = text_of(make(shipped_rules(SHIPPED).documents, form, case_for(form)))
     assert all(each in text for each in said), text
     assert not any(each in text for each in unsaid)

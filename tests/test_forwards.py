@@ -13,6 +13,7 @@ from accord.embedded.stack import Stack
 from tests.conftest import COUNTY
 from tests.outside import Desk, Reporter
 from tests.patience import PATIENCE
+from tests.people_of_case import execute
 from tests.test_desk import ago
 
 BESIDE, TOWN, CITY = "620103", "620102001", "6201"
@@ -243,6 +244,25 @@ async def test_a_complaint_is_not_forwarded_to_the_unit_it_is_about_nor_below_it
     village = await duty.tries(report["name"], "forward", unit=f"units/{TOWN}001", reason=WHY)
     assert code(village) == (409, "COMPLAINED_OF")
     assert (await town.gets(f"/v1/{report['name']}")).status_code == 403
+
+
+async def test_forwards_are_read_by_their_units_and_by_no_unit_complained_of(stack: Stack, desks: Desks) -> None:
+    clerk, other = await desks.desk("clerk"), await desks.desk("duty_officer", BESIDE)
+    stranger = await desks.desk("duty_officer", "620104")
+    report = (await clerk.file())["name"]
+    made = await clerk.does(report, "forward", unit=f"units/{BESIDE}", reason=WHY)
+    for path in (f"/v1/{made['name']}", f"/v1/{report}/forwards"):
+        assert (await stranger.gets(path)).status_code == 403, path
+        assert (await other.gets(path)).status_code == 200, path
+    # Whatever a forward says, a complaint is never shown to whom it is about.
+    query = "UPDATE intake.reports SET about = $2 WHERE number = $1"
+    await execute(stack, query, report.removeprefix("reports/"), BESIDE)
+    for path in (f"/v1/{made['name']}", f"/v1/{report}/forwards", f"/v1/{report}", f"/v1/{report}/content"):
+        assert (await other.gets(path)).status_code == 403, path
+    assert report not in await waiting(other)
+    assert (await other.tries(report, "takeOver")).status_code == 403
+    assert (await other.tries(report, "sendBack", reason="与我区无关。")).status_code == 403
+    assert (await clerk.gets(f"/v1/{made['name']}")).status_code == 200
 
 
 async def test_of_a_recall_and_a_taking_over_at_once_one_counts(desks: Desks) -> None:

@@ -42,6 +42,7 @@ async def parties(desk: Desk, case: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.fault("C9")
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_who_is_named_at_the_door_is_a_party_and_a_corrected_phone_is_its_phone(
     stack: Stack, language: str

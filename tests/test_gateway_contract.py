@@ -132,7 +132,7 @@ def without_input_only(value: Any, descriptor: Descriptor) -> Any:
 def test_a_message_encodes_as_json_format_does_and_decodes_to_itself(descriptor: Descriptor) -> None:
     # Drawn inside: for each case of a parametrised test Hypothesis nests its settings once more, and a thousand are too
     # deep.
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def there_and_back(data: st.DataObject) -> None:
         message = fill(GetMessageClass(descriptor)(), data)
@@ -261,17 +261,17 @@ def test_the_description_is_valid_openapi() -> None:
 
 def test_the_description_says_who_may_set_what() -> None:
     schemas = describe()["components"]["schemas"]
-    report = schemas["Report"]
-    assert report["properties"]["state"]["readOnly"]
-    assert report["properties"]["text"]["writeOnly"]
-    assert {"channel", "unit", "category", "text"} <= set(report["required"])
+    report = schemas["ReportInput"]
+    assert "state" not in report["properties"]
+    assert "text" not in schemas["Report"]["properties"]
+    assert set(report["required"]) == {"channel", "unit", "category", "text"}
     assert report["properties"]["text"]["maxLength"] == 5000
     assert "CHANNEL_UNSPECIFIED" not in report["properties"]["channel"]["enum"]
     assert schemas["Channel"]["x-enum-descriptions"]["CHANNEL_POLICE"] == "The police (警调)."
-    assert {"role", "displayName"} == set(schemas["Party"]["required"])
-    assert schemas["ListCasesResponse"]["required"] == ["cases", "nextPageToken"]
+    assert {"role", "displayName"} == set(schemas["PartyInput"]["required"])
+    assert schemas["ListCasesResponse"]["required"] == ["cases", "nextPageToken", "totalSize"]
     close = schemas["CloseCaseRequest"]
-    assert set(close["properties"]) == {"approved"}, "name, key and version come in the path and as headers"
+    assert set(close["properties"]) == {"approved", "reason"}, "name, key and version come in the path and as headers"
 
 
 def test_what_is_sealed_cannot_come_in_an_address() -> None:

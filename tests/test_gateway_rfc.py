@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from services.gateway import timeline
 from services.gateway.app import describe, plain_app
+from services.gateway.main import KEEP_ALIVE
 from services.gateway.rest.binding import shapes_of
 from services.gateway.rest.exchange import Exchange
 from services.gateway.routers import docs, health, issuer
@@ -26,6 +27,8 @@ __all__ = ["key_file", "running"]
 pytestmark = pytest.mark.fault("D14")
 SHAPES = [shape for rpc in CONTRACT.rpcs for shape in shapes_of(rpc)]
 PATHS: dict[str, dict[str, Any]] = describe(CONTRACT, SHAPES, True)["paths"]
+NGINX = 60
+"""Seconds for which nginx keeps a connection to a server behind it, unless told otherwise."""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ENDLESS = ("events:watch", "timeline")
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -35,6 +38,12 @@ EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 def concrete(path: str) -> str:
     """Return the path with something in the place of every parameter."""
     return re.sub(r"\{(\w+)\}", lambda match: "intake" if match[1] == "service" else "620102-2026-000117", path)
+
+
+def test_an_idle_connection_is_closed_by_the_client_first() -> None:
+    kept = httpx.AsyncClient()._transport._pool._keepalive_expiry  # type: ignore[attr-defined]
+    assert kept is not None
+    assert max(kept, NGINX) < KEEP_ALIVE, "or a request is sent into a connection that is being closed"
 
 
 async def test_head_answers_what_get_would_and_ends(running: Running) -> None:
@@ -151,6 +160,8 @@ async def test_a_paper_comes_as_a_file_or_as_json_as_asked(running: Running) -> 
     path = "/v1/reviews/620102-2026-000001/replies/1/document"
     paper = await running.client.get(path)
     assert (paper.headers["content-type"], paper.content) == (WORD, b"PK-all")
+    part = await running.client.get(path, headers={"Range": "bytes=3-"})
+    assert (part.status_code, part.content) == (200, b"PK-all"), "it is made anew each time: parts would not fit"
     assert paper.headers["content-disposition"].endswith("UTF-8''%E7%AD%94%E5%A4%8D.docx")
     assert (await running.client.get(path, headers={"accept": "application/json"})).json()["fileName"] == "答复.docx"
     document = "/v1/cases/620102-2026-000117/documents/1"

@@ -16,7 +16,8 @@ from accord.generator.kinds import KINDS
 from accord.generator.sentences import SENTENCES
 from casework.clocks.calendar import LOCAL
 from casework.door.triage import CaseFacts
-from services.kit.rules import Rules, load_rules
+from services.kit.rules import Rules
+from tests.still import shipped_rules
 
 DAY = date(2026, 9, 3)
 N = 4000
@@ -24,7 +25,7 @@ N = 4000
 
 @pytest.fixture(scope="module")
 def rules() -> Rules:
-    return load_rules(Path(__file__).resolve().parent.parent / "rules")
+    return shipped_rules(Path(__file__).resolve().parent.parent / "rules")
 
 
 @pytest.fixture(scope="module")

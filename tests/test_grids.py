@@ -7,6 +7,8 @@ import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from datetime import date as date_
+from functools import partial
 from typing import Any
 
 import httpx
@@ -17,13 +19,18 @@ from google.type import latlng_pb2
 from pb.intake.v1 import grids_pb2
 
 from accord.embedded.stack import Stack
+from casework.errors import CaseError, Reason
 from services.gateway.rest.contract import load
+from services.kit.serving.access import Access, Call
+from services.kit.serving.request import terms
+from services.kit.serving.tokens import Caller
 from tests.conftest import COUNTY, request_id
 from tests.outside import Desk, Reporter
 from tests.patience import CALL
+from tests.rpcs import POLICIES, all_rpcs
 from tests.scenario import Desk as Town
 from tests.scenario import day
-from tests.still import Still, standing_still
+from tests.still import Still, shipped_rules, standing_still
 from tests.still_door import door_of
 from tests.test_desk import until
 from tests.test_hall import BOTH, Person
@@ -287,6 +294,68 @@ async def test_a_visit_of_a_campaign_and_its_finding_are_recorded_by_the_grid_wo
         assert [each["name"] for each in found.json()["findings"]] == [finding["name"]]
 
 
+async def test_whose_term_is_over_acts_in_no_service(stack: Stack) -> None:
+    sub, here = f"until-yesterday-{request_id()}", f"units/{VILLAGE}"
+    async with (
+        httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest,
+        Desk(stack, "grid_worker", VILLAGE, sub) as me,
+    ):
+        town = Town(rest, stack)
+        await rest.post(
+            "/v1/grids", json={"name": f"grids/{VILLAGE}001", "displayName": "第一网格"},
+            headers={"Authorization": f"Bearer {stack.token('unit_head', COUNTY)}", "Idempotency-Key": request_id()},
+        )  # fmt: skip
+        entry = await town.post(
+            "gridWorkers", "unit_head", account=sub, grids=[f"grids/{VILLAGE}001"], first_date=day(-10),
+            last_date=day(10),
+        )  # fmt: skip
+        clue = {"unit": here, "source": "CLUE_SOURCE_OWN_WORK", "place": here, "category": "categories/land",
+                "description": "晒谷场被占。"}  # fmt: skip
+        assert (await me.sends("/v1/clues", **clue)).status_code == 200
+        for path in ("campaigns", "cases/-/tasks"):
+            assert (await me.gets(f"/v1/{path}")).status_code == 200, path
+        await town.post(f"{entry['name']}:endTerm", "unit_head", last_date=day(-1))
+        for path in ("campaigns", "cases/-/tasks"):
+            # The other services are told within moments.
+            answer = await until(partial(me.gets, f"/v1/{path}"), lambda found: found.status_code != 200)
+            assert answer.json()["code"] == "TERM_OVER", path
+        report = {"channel": "CHANNEL_GRID", "unit": here, "category": "categories/neighbour", "text": "井盖丢了。"}
+        for path, body in (("clues", clue), ("reports", report)):
+            assert (await me.sends(f"/v1/{path}", **body)).json()["code"] == "TERM_OVER", path
+        assert (await me.gets("/v1/reports:own")).status_code == 200
+        # Whoever holds an office besides keeps that one.
+        async with Desk(stack, "grid_worker", VILLAGE, sub, also="duty_officer") as officer:
+            assert (await officer.gets("/v1/campaigns")).status_code == 200
+
+
+class _Roster:
+    """A roster with one entry, long over."""
+
+    async def terms(self, account: str) -> list[tuple[date_, date_]]:
+        return [(date_(2026, 1, 1), date_(2026, 1, 31))] if account == ME else []
+
+
+async def serves(account: str, permission: str, access: Access) -> bool:
+    """Return whether an account acts as a grid worker by a permission."""
+    call = Call(Caller(account, frozenset({"grid_worker"}), VILLAGE), permission, "en", access)
+    try:
+        await terms.must_serve(call, _Roster())  # type: ignore[arg-type]
+    except CaseError as error:
+        return error.reason is not Reason.TERM_OVER
+    return True
+
+
+async def test_after_the_term_only_what_was_seen_in_it_and_ones_own_entries_are_left() -> None:
+    access = Access(POLICIES, shipped_rules(POLICIES.parent).units)
+    one, nobody = Caller(ME, frozenset({"grid_worker"}), VILLAGE), Caller(ME, frozenset(), VILLAGE)
+    theirs = {
+        rpc.permission for rpc in all_rpcs()
+        if access.holds(one, rpc.permission) and not access.holds(nobody, rpc.permission)
+    }  # fmt: skip
+    assert {each for each in theirs if await serves(ME, each, access)} == terms.AFTERWARDS
+    assert {each for each in theirs if await serves("on-no-roster", each, access)} == theirs > terms.AFTERWARDS
+
+
 def test_nothing_is_kept_of_a_grid_worker_but_account_grids_and_term() -> None:
     entry_fields = {each.name for each in grids_pb2.GridWorker.DESCRIPTOR.fields}
     assert entry_fields == {
@@ -301,8 +370,9 @@ def test_no_contract_has_a_place_for_points_or_tracks() -> None:
     for rpc in load().rpcs:
         for message in (rpc.takes, rpc.answers):
             for path, each in _fields(message, set()):
-                # In a record, the points are those in dispute (争议焦点).
-                assert each.name not in unwanted or path == "accord.mediation.v1.RecordContent.points", path
+                # In a record, the points are those in dispute (争议焦点); a subscription has places in feeds.
+                harmless = path == "accord.mediation.v1.RecordContent.points" or path.startswith("accord.hooks.v1.")
+                assert each.name not in unwanted or harmless, path
                 is_point = each.message_type is not None and each.message_type is latlng_pb2.LatLng.DESCRIPTOR
                 assert not (is_point and each.is_repeated), f"{path}: a track"
     assert Default().FindMessageTypeByName("accord.intake.v1.GridWorker")

@@ -12,9 +12,11 @@ import pytest
 from pb.intake.v1 import hall_pb2
 
 from accord.embedded.stack import Stack
+from services.intake.hall.keeping import keep_emptying
+from services.kit.serving.loops import Loop
 from services.kit.storage.database import text
 from tests.conftest import request_id
-from tests.patience import CALL
+from tests.patience import CALL, PATIENCE
 from tests.still import Still, standing_still
 from tests.still_door import door_of
 
@@ -230,12 +232,40 @@ async def test_who_is_on_duty_is_known_to_staff_until_the_day_is_over(centre: Ce
     centre.still.to(f"{TUESDAY}T10:00")
     past = await clerk.reads(f"{centre.hall}/days/{MONDAY}")
     assert [each.get("officer", "") for each in past["present"]] == ["", ""]
-    await head.does(f"{centre.hall}/postings/2:assign", **{**assigned, "firstDate": friday})
+    # Nobody does anything in the hall, and the account is gone all the same; those of today and later stay.
+    loop = asyncio.create_task(keep_emptying(Loop("duties"), centre.still.database, centre.still.time))
+    async with asyncio.timeout(PATIENCE):
+        while (kept := await duties(centre))[0] != (MONDAY, ""):
+            await asyncio.sleep(0.05)
+    loop.cancel()
+    assert {officer for _, officer in kept[1:]} == {"judge-wang"}
+
+
+async def duties(centre: Centre) -> list[tuple[str, str]]:
+    """Return who is kept as on duty in the hall, by day."""
+    query = text("SELECT day::text, officer FROM hall_duties WHERE unit = :unit ORDER BY day")
     async with centre.still.database.read() as connection:
-        kept = await connection.execute(
-            text("SELECT day::text, officer FROM hall_duties WHERE unit = :unit ORDER BY day"), {"unit": centre.unit}
-        )
-        assert next(tuple(row) for row in kept) == (MONDAY, "")
+        return [(day, officer) for day, officer in await connection.execute(query, {"unit": centre.unit})]
+
+
+async def test_a_department_learns_nothing_by_a_ticket_about_what_it_may_not_read(centre: Centre) -> None:
+    visitor, clerk, court = centre.person(), centre.person("clerk"), centre.person("handler", centre.court)
+    report = {"channel": "CHANNEL_COUNTER", "unit": f"units/{centre.unit}", "category": "categories/neighbour",
+              "text": "立案窗口不收材料。"}  # fmt: skip
+    complaint = await clerk.does("reports", **report, aboutUnit=f"units/{centre.court}")
+    other = await clerk.does("reports", **report)
+    missing = f"{other['name'][:-6]}999999"
+    for made in (complaint, other):
+        drawn = await visitor.does(f"{centre.hall}/tickets", queue="B")
+        await court.does(f"{centre.hall}/windows/3:callNext")
+        for name in (complaint["name"], other["name"], missing):
+            await court.refused(f"{drawn['name']}:serve", "NOT_FOUND", "report", report=name)
+        served = await clerk.does(f"{drawn['name']}:serve", report=made["name"])
+        assert served["report"] == made["name"]
+        assert not (await court.reads(drawn["name"])).get("report")
+    for person, shown in ((clerk, {complaint["name"], other["name"]}), (court, set[str]())):
+        tickets = (await person.reads(f"{centre.hall}/tickets"))["tickets"]
+        assert {each["report"] for each in tickets if each.get("report")} == shown
 
 
 @BOTH

@@ -166,7 +166,7 @@ async def test_every_mediation_and_escalation_command_answers_a_repeat_with_its_
     resolve = escalation_pb2.ResolveEscalationRequest(name=raised.name)
     await told.say(clients.escalation.ResolveEscalation, resolve, head)
     await ask(case_pb2.OUTCOME_AGREED)
-    close = mediation_pb2.CloseCaseRequest(name=name, approved=False)
+    close = mediation_pb2.CloseCaseRequest(name=name, approved=False, reason="not-complete")
     await told.say(mediation.CloseCase, close, reviewer)
     await ask(case_pb2.OUTCOME_RESOLVED)
     close = mediation_pb2.CloseCaseRequest(name=name, approved=True)

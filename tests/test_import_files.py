@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import tracemalloc
 from datetime import datetime
 from pathlib import Path
 
@@ -70,6 +72,34 @@ def test_json_lines_keep_numbers_as_written_and_flatten_objects(tmp_path: Path) 
         (3, ["", "", '["x"]', "true"]),
     ]
     assert [number for number, _, fault in found if fault.startswith("is not a JSON object")] == [4, 5]
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz"])
+def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with gzip.open(path, "wb", 1) as file:
+        file.write(b'{"a": 1}\n' if "json" in name else b"a\n1\n")
+        for _ in range(64):
+            file.write(b"x" * (1 << 20))
+    tracemalloc.start()
+    try:
+        if "json" in name:
+            assert [(number, bool(fault)) for number, _, fault in rows_of(path)] == [(1, False), (2, True)]
+        else:
+            with pytest.raises(SourceError, match=r"a line of more than 8,388,607 characters"):
+                rows_of(path)
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert held < 48 << 20
+
+
+def test_a_json_line_whose_names_would_unfold_is_one_bad_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    long = {"x" * 201: {str(place): 1 for place in range(9)}}
+    path.write_text(f'{{"a": 1}}\n{json.dumps(long)}\n')
+    assert Source(path).columns == ["a"]
+    assert rows_of(path)[1][2] == "is not a JSON object: a name has more than 200 characters"
 
 
 @pytest.mark.parametrize("packed", [False, True])

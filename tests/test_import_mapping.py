@@ -19,7 +19,7 @@ from accord.importing.rejection import Rejection
 from accord.importing.row import MappedRow, RowMapper, request_id
 from accord.importing.shipped import shipped
 from accord.importing.source import Source
-from services.kit.rules import load_rules
+from tests.still import shipped_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -168,7 +168,7 @@ def test_every_row_of_the_other_sources_becomes_a_report(name: str, path: str, r
 
 
 def test_shipped_mappings_lead_to_categories_and_units_that_exist() -> None:
-    rules = load_rules(ROOT / "rules")
+    rules = shipped_rules(ROOT / "rules")
     assert shipped() == ["boston311", "cfpb", "nyc311"]
     for name in shipped():
         found = load_mapping(name).mapping

@@ -229,7 +229,7 @@ def test_one_import_of_a_file_at_a_time(tmp_path: Path) -> None:
 def run(*arguments: str) -> Any:
     import typer
 
-    from accord.import_command import import_
+    from accord.commands.import_command import import_
 
     app = typer.Typer()
     app.command()(import_)

@@ -113,6 +113,7 @@ async def test_a_matter_told_again_in_other_words_is_found_among_thousands(clien
 
 async def test_a_text_is_compared_by_its_characters_not_by_its_bytes(clients: Clients) -> None:
     (name,) = await import_texts(clients, ["工地老板拖欠农民工工资三个月一直不发"], THERE)
+    await all_counted(clients)
     (first, *_) = await alike(clients, "拖欠工资三个月不发，工地老板", THERE)
     assert first.report == name
     assert await alike(clients, "邻居的狗半夜乱叫影响睡眠", THERE) == []
@@ -127,10 +128,10 @@ OTHER = "隔壁半夜装修，电钻响个不停，孩子睡不着觉，说了�
 async def test_a_reworded_complaint_is_found_with_what_a_person_needs_to_decide(clients: Clients) -> None:
     place = report_pb2.Place(area=PLACE, address="红古路 12 号，电话 13919990000")
     told = await clients.file_report(f"{TOLD}我的电话 13919990000。", unit="units/620111", place=place)
-    (found,) = await alike(clients, AGAIN, "620111", place=place, category="categories/neighbour")
-    assert found.report == told.name
+    suggested = await alike(clients, AGAIN, "620111", place=place, category="categories/neighbour")
+    (found,) = [each for each in suggested if each.report == told.name]
     assert (found.same_place, found.same_category, found.unit) == (True, True, "units/620111")
-    assert 0.165 < found.text_similarity < 1
+    assert 0.2 <= found.text_similarity < 1
     assert found.score == pytest.approx(0.15 + 0.85 * found.text_similarity, abs=1e-3)
     assert found.excerpt == f"{TOLD}我的电话 *****。"
     assert (found.place.area, found.place.address) == (PLACE, "红古路 12 号，电话 *****")
@@ -213,6 +214,7 @@ async def test_a_report_from_before_gets_its_signs_without_a_command(clients: Cl
 async def test_an_imported_text_has_the_signs_of_one_filed_alone(text: str, clients: Clients) -> None:
     (imported,) = await import_texts(clients, [text], "620111")
     alone = await clients.file_report(text, unit="units/620111")
+    await all_counted(clients)
     connection = await asyncpg.connect(clients.stack.database_url)
     try:
         numbers = [name.removeprefix("reports/") for name in (imported, alone.name)]
@@ -321,7 +323,7 @@ async def test_nothing_is_merged_into_a_report_whose_case_is_closed_until_it_is_
     await clients.finish(case.name)
     await told_of_its_end(clients, case.name, closed=True)
     late = await clients.file_report()
-    with pytest.raises(grpc.aio.AioRpcError, match="WRONG_STATE: its case is CLOSED") as caught:
+    with pytest.raises(grpc.aio.AioRpcError, match="MERGE_INTO_OVER: its case is CLOSED") as caught:
         await merge(clients, late.name, over.name)
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert (await state(clients, late)).state == report_pb2.REPORT_STATE_RECEIVED
@@ -393,7 +395,7 @@ async def test_two_merges_into_each_other_leave_one_of_them_open(clients: Client
 
 
 async def test_a_grade_says_which_row_of_which_version_gave_it_on_which_facts(clients: Clients) -> None:
-    report = await clients.file_report(people_affected=31, amount=Money(units=60_000), urgency=report_pb2.URGENCY_SOON)
+    report = await clients.file_report(people_affected=31, amount_fen=6_000_000, urgency=report_pb2.URGENCY_SOON)
     triage = report.triage
     assert (triage.grade, triage.rule, triage.rule_version, triage.row) == (
         report_pb2.GRADE_HIGH,
@@ -403,6 +405,8 @@ async def test_a_grade_says_which_row_of_which_version_gave_it_on_which_facts(cl
     )
     assert triage.inputs["people_affected"] == "31"
     assert triage.inputs["amount_fen"] == "6000000"
+    assert (report.amount_fen, report.amount) == (6_000_000, Money(currency_code="CNY", units=60_000))
+    assert (await clients.file_report(amount=Money(units=60_000))).amount_fen == 6_000_000
     assert triage.reason == "thirty people or more are affected"
 
     request = intake_pb2.TriageReportRequest(

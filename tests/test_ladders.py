@@ -25,6 +25,7 @@ from casework.supervision.raising.ladder import (
 )
 from casework.units import Department, Level, Unit, UnitTree, level_of, parent_code
 from services.kit.rules import Rules, RulesError, load_rules
+from tests.still import shipped_rules
 
 SHIPPED = Path(__file__).resolve().parent.parent / "rules"
 DAY = date(2026, 11, 24)
@@ -52,7 +53,7 @@ def units() -> UnitTree:
 @pytest.fixture(scope="module")
 def shipped() -> Rules:
     """Return the rules that ship."""
-    return load_rules(SHIPPED)
+    return shipped_rules(SHIPPED)
 
 
 # --- which one ----------------------------------------------------------------------------------------------------

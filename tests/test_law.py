@@ -6,7 +6,7 @@ import pytest
 
 from casework.clocks.rule import Confidence, Consumer, ExtensionKind, Holder, Rule
 from casework.clocks.rule_book import RuleBook
-from services.kit.rules import load_rules
+from tests.still import shipped_rules
 from tests.test_calendar import SHIPPED
 
 pytestmark = pytest.mark.fault("F1", "F6")
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.fault("F1", "F6")
 
 @pytest.fixture(scope="module")
 def book() -> RuleBook:
-    return load_rules(SHIPPED).clocks
+    return shipped_rules(SHIPPED).clocks
 
 
 CORRECTED = """

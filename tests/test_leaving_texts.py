@@ -17,7 +17,7 @@ from pb.escalation.v1 import escalation_pb2, ledger_pb2, letters_pb2
 
 from casework.errors import CaseError, Reason
 from casework.supervision.raising.subject import must_be_matter
-from services.kit.serving import leaving
+from services.kit.serving.request import leaving
 from tests.case_people import refused
 from tests.conftest import COUNTY, Clients, request_id
 from tests.rpcs import all_rpcs
@@ -37,6 +37,7 @@ STAYS = {
     "AssignClueRequest.instruction": "read by those who verify a clue",
     "ReportClueVerificationRequest.text": "what was found, read by those who decide on a clue",
     "RecordFindingRequest.text": "becomes a report, sealed in intake",
+    "GetWorklistRequest.query": "searched for, not kept",
 }
 """Free texts of supervision that are sealed and read by those they are for."""
 

@@ -15,6 +15,7 @@ from casework.door.triage import Grade, Scope
 from casework.errors import CaseError, Reason
 from casework.supervision.matters.grade import FACTS, MatterFacts
 from casework.supervision.matters.matter import (
+    Found,
     Given,
     Impact,
     MatterLevel,
@@ -27,15 +28,18 @@ from casework.supervision.matters.matter import (
     may,
     may_check,
     may_extend,
+    may_look_back,
+    may_put_forward,
     moved,
     verified,
 )
 from casework.supervision.matters.words import COLUMNS
-from services.escalation.matters.ledger.sheet import workbook
-from services.kit.rules import Rules, load_rules
+from services.escalation.matters.ledger.sheet import file
+from services.kit.rules import Rules
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.supervision.matters import read_matter_grades
 from services.kit.spreadsheets import harmless
+from tests.still import shipped_rules
 
 COUNTY, HOUSING, LABOUR = "620102", "620102-housing", "620102-labour"
 TODAY = date(2026, 3, 2)
@@ -44,7 +48,7 @@ IMPACTS = [each.name.lower() for each in Impact]
 
 @pytest.fixture(scope="module")
 def rules() -> Rules:
-    return load_rules(Path(__file__).resolve().parent.parent / "rules")
+    return shipped_rules(Path(__file__).resolve().parent.parent / "rules")
 
 
 def refusal(call: object, *arguments: object, **named: object) -> tuple[Reason, str]:
@@ -189,7 +193,7 @@ def test_a_deadline_is_moved_once_later_and_in_time() -> None:
 )
 def test_what_would_be_a_formula_stands_in_the_list_as_text(told: str) -> None:
     line = [1, *[told] * (len(COLUMNS) - 1)]
-    book = load_workbook(io.BytesIO(workbook("城关区", TODAY, [line])))
+    book = load_workbook(io.BytesIO(file("城关区", TODAY, [line]).content))
     found = list(book.active[3])[1:]
     assert {each.data_type for each in found} == {"s"}
     assert all(str(each.value).startswith("'") for each in found)
@@ -197,8 +201,38 @@ def test_what_would_be_a_formula_stands_in_the_list_as_text(told: str) -> None:
 
 
 def test_the_list_has_the_columns_offices_expect() -> None:
-    book = load_workbook(io.BytesIO(workbook("城关区", TODAY, [])))
+    book = load_workbook(io.BytesIO(file("城关区", TODAY, []).content))
     title, heading = book.active.iter_rows(values_only=True)
     assert title[0] == "城关区清单台账（2026-03-02）"
-    assert heading == ("序号", "编号", "事项名称", "类别", "等级", "牵头单位", "责任单位", "配合单位", "化解措施",
-                       "责任领导", "时限", "进展", "状态", "销号时间")  # fmt: skip
+    assert heading == ("序号", "编号", "事项名称", "类别", "领域", "层级", "等级", "牵头单位", "责任单位", "配合单位",
+                       "化解措施", "责任领导", "时限", "进展", "状态", "销号时间")  # fmt: skip
+    english = file("Chengguan", TODAY, [], english=True, as_csv=True)
+    assert english.content.decode("utf-8-sig").startswith("No.,Number,Matter,Category,Field,Ledger,Grade,Leads,")
+
+
+@pytest.mark.parametrize(("days", "early"), [(-8, True), (-7, False), (0, False), (30, False)])
+def test_that_a_matter_is_still_settled_is_said_near_its_day_and_that_it_came_back_at_any_time(
+    days: int, early: bool
+) -> None:
+    due_on = TODAY - timedelta(days=days)
+    may_look_back(Found.RELAPSED, due_on, TODAY)
+    if early:
+        assert refusal(may_look_back, Found.HOLDS, due_on, TODAY)[0] is Reason.LOOK_BACK_EARLY
+    else:
+        may_look_back(Found.HOLDS, due_on, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("unit", "keeper", "allowed"),
+    [
+        ("620102001001", "620102001", True), ("620102001001", COUNTY, False), (HOUSING, COUNTY, True),
+        ("620102001", COUNTY, True), ("620102001", "6201", False), (COUNTY, "620102001", True), (COUNTY, COUNTY, True),
+    ],
+)  # fmt: skip
+def test_a_unit_puts_a_matter_on_its_own_ledger_or_on_that_of_the_next_level(
+    rules: Rules, unit: str, keeper: str, allowed: bool
+) -> None:
+    if allowed:
+        may_put_forward(rules.units, unit, keeper)
+    else:
+        assert refusal(may_put_forward, rules.units, unit, keeper)[1] == "level"

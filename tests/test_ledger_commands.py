@@ -77,7 +77,6 @@ async def test_every_command_said_again_gets_its_first_answer_and_changes_nothin
     await do("ReportProgress", "handler", name=one, text="已补正。")
     await do("RequestStrikeOff", "handler", name=name, evidence=[evidence.name], text="已办结。")
     await do("VerifyStrikeOff", "reviewer", name=name, verdict=1)
-    await do("RecordLookBack", "reviewer", name=f"{name}/lookBacks/30", result=1)
     await do("RecordLookBack", "reviewer", name=f"{name}/lookBacks/90", result=2)
     await do("MoveLevel", "supervisor", name=name, level=2, reason="too-big")
 

@@ -17,8 +17,9 @@ from casework.supervision.letters.letter import Failure, LetterKind, LetterState
 from casework.supervision.letters.occasion import Happening, Occasion
 from casework.supervision.letters.sheet import LetterFacts, sheet
 from casework.supervision.letters.trigger import LetterBook, Words
-from services.kit.rules import Rules, load_rules
-from services.kit.serving import leaving
+from services.kit.rules import Rules
+from services.kit.serving.request import leaving
+from tests.still import shipped_rules
 
 RULES = Path(__file__).resolve().parent.parent / "rules"
 UNIT, TOWN, CITY = "620102", "620102001", "6201"
@@ -27,7 +28,7 @@ MONDAY = date(2026, 3, 2)
 
 @pytest.fixture(scope="module")
 def rules() -> Rules:
-    return load_rules(RULES)
+    return shipped_rules(RULES)
 
 
 @pytest.fixture(scope="module")

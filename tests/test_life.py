@@ -23,7 +23,7 @@ async def test_a_report_becomes_one_case_with_one_plan_and_is_closed(clients: Cl
 
     closed = await clients.finish(case.name)
     assert closed.stage == case_pb2.STAGE_CLOSED
-    assert closed.outcome == case_pb2.OUTCOME_AGREED
+    assert closed.outcome == case_pb2.OUTCOME_RESOLVED
     assert not closed.overdue
 
     temporal = await Client.connect(f"127.0.0.1:{clients.stack.ports['temporal']}")

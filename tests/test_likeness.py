@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections import Counter
 from dataclasses import replace
@@ -10,10 +9,11 @@ from dataclasses import replace
 from accord.places import RULES
 from casework.door import likeness
 from casework.door.likeness import KeyedSigns
-from services.kit.rules import load_rules
+from tests.still import shipped_rules
 
 KEY = KeyedSigns(b"key")
 CITY = "6201"
+RULES_ = shipped_rules(RULES).likeness
 SIGNS = "楼上漏水邻居半夜装修噪声扰民工资拖欠老板围墙占道电梯停运垃圾清运油烟道路积水路灯损坏宠物伤人停车收费"
 
 
@@ -22,13 +22,39 @@ def drawn(dice: random.Random, length: int) -> str:
     return "".join(dice.choices(SIGNS, k=length))
 
 
-def test_a_text_is_as_alike_as_can_be_to_itself_and_not_at_all_to_what_shares_nothing() -> None:
-    counts = dict.fromkeys(KEY.signs("楼上漏水", CITY), 1)
-    weights = {sign: likeness.weight(10, having) for sign, having in counts.items()}
-    length = math.sqrt(sum(each * each for each in weights.values()))
-    assert likeness.cosine(list(weights), weights, length) == 1
-    assert likeness.cosine([], weights, length) == 0
-    assert likeness.evidence(list(weights), weights, 10) <= len(weights)
+def likely(shared: int, having: int = 1, own: int = 60, other: int = 60, texts: int = 4000) -> float:
+    """Return how likely two texts are about the same matter that share signs which so many texts have."""
+    weights = {sign: likeness.weight(texts, having) for sign in range(own)}
+    return RULES_.likelihood.of(range(shared), weights, texts, own, other)
+
+
+def test_a_text_is_as_likely_as_can_be_by_itself_and_not_at_all_by_what_shares_nothing() -> None:
+    signs = KEY.signs("楼上漏水，半夜装修", CITY)
+    for texts in (1, 10, 100_000):
+        weights = {sign: likeness.weight(texts, 1) for sign in signs}
+        assert RULES_.likelihood.of(signs, weights, texts, len(signs), len(signs)) == 1, "from the first report on"
+    assert RULES_.likelihood.of([], weights, 100_000, len(signs), len(signs)) == 0
+    every = KEY.every(CITY)
+    found = RULES_.likelihood.of([every], {every: likeness.weight(10, 10)}, 10, 2, 2)
+    assert found < RULES_.least_alike, "all texts share that one"
+
+
+def test_more_and_rarer_signs_in_shorter_texts_make_it_likelier() -> None:
+    for better in (
+        [likely(shared) for shared in range(0, 60, 5)],
+        [likely(8, having) for having in (3000, 300, 30, 3, 0)],
+        [likely(8, own=own) for own in (400, 200, 100, 50)],
+        [likely(8, other=other) for other in (400, 200, 100, 50)],
+    ):
+        assert better == sorted(better)
+        assert 0 <= better[0] < better[-1] <= 1
+
+
+def test_many_usual_phrases_weigh_less_than_one_rare_name() -> None:
+    usual, name = likely(12, having=800), likely(6, having=2)
+    assert usual < RULES_.least_alike < name
+    assert likely(6, having=2, own=40, other=400) > RULES_.least_alike, "a question of two lines and a long petition"
+    assert likely(1, own=6, other=6) < RULES_.least_alike, "one word of two short texts"
 
 
 def test_signs_are_those_of_a_city_and_a_key() -> None:
@@ -61,7 +87,6 @@ def test_rarest_signs_never_lead_to_more_texts_than_the_budget_but_for_the_first
 
 
 def test_a_drawn_text_told_again_passes_the_floor_and_a_stranger_does_not() -> None:
-    rules = load_rules(RULES).likeness
     dice = random.Random("drawn")
     texts = [drawn(dice, dice.randint(20, 200)) for _ in range(300)]
     told = [KEY.signs(text, CITY) for text in texts]
@@ -69,10 +94,9 @@ def test_a_drawn_text_told_again_passes_the_floor_and_a_stranger_does_not() -> N
 
     def passes(text: str, other: list[int]) -> bool:
         weights = {sign: likeness.weight(len(told), counts[sign]) for sign in KEY.signs(text, CITY)}
-        length = math.sqrt(sum(likeness.weight(len(told), counts[sign]) ** 2 for sign in other))
         shared = [sign for sign in other if sign in weights]
-        much = likeness.evidence(shared, weights, len(told)) >= rules.shared
-        return much and likeness.cosine(shared, weights, length) >= rules.least_alike
+        found = RULES_.likelihood.of(shared, weights, len(told), len(weights), len(other))
+        return found >= RULES_.least_alike
 
     for at in range(50):
         half = texts[at][len(texts[at]) // 3 :] + drawn(dice, 10)
@@ -82,10 +106,10 @@ def test_a_drawn_text_told_again_passes_the_floor_and_a_stranger_does_not() -> N
 
 
 def test_the_nearest_floor_counts_and_a_budget_keeps_its_bounds() -> None:
-    loaded = load_rules(RULES)
+    loaded = shipped_rules(RULES)
     rules = replace(loaded.likeness, floors={"62": 0.2, "620102": 0.3})
     floors = [rules.floor(unit, loaded.units) for unit in ("620102001", "620102", "620103", "62")]
     assert floors == [0.3, 0.3, 0.2, 0.2]
     assert loaded.likeness.floor("620102", loaded.units) == loaded.likeness.least_alike
     assert [rules.budget(texts) for texts in (0, 100_000, 10**7)] == [rules.least, 3000, rules.most]
-    assert rules.score(0, category=True, place=True) < rules.least_alike, "weak evidence"
+    assert rules.score(0, category=True, place=True) < rules.score(0.2, category=False, place=False), "weak evidence"

@@ -21,13 +21,14 @@ from casework.clocks.rule import (
 )
 from casework.clocks.rule_book import RuleBook, UnknownRule
 from casework.clocks.rule_data import digest, from_data, to_data
-from services.kit.rules import Rules, load_rules
+from services.kit.rules import Rules
+from tests.still import shipped_rules
 from tests.test_calendar import SHIPPED
 
 
 @pytest.fixture(scope="module")
 def rules() -> Rules:
-    return load_rules(SHIPPED)
+    return shipped_rules(SHIPPED)
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,7 @@ async def test_what_is_not_enough_goes_back_with_its_first_deadline(clients: Cli
     await refused(do(clients, "VerifyTask", task.name, "reviewer", sufficient=False), "WRONG_STATE")
     await do(clients, "ReportTask", task.name, evidence="doc-1")
     assert "task-1.task" not in await running(clients, case)
-    back = await do(clients, "VerifyTask", task.name, "reviewer", sufficient=False)
+    back = await do(clients, "VerifyTask", task.name, "reviewer", sufficient=False, reason="缺照片")
     assert (back.state, back.evidence, back.due_time) == (State.TASK_STATE_SIGNED, "", task.due_time)
     clocks = await running(clients, case)
     assert clocks["task-1.task"].due_time == task.due_time
@@ -152,7 +152,8 @@ async def test_a_case_is_closed_by_somebody_else_than_who_asked(clients: Clients
     asked = await do(clients, "RequestClosing", case.name, outcome=case_pb2.OUTCOME_AGREED, sub="worker-1")
     assert asked.stage == case_pb2.STAGE_CLOSE_REVIEW
     await refused(do(clients, "CloseCase", case.name, "reviewer", approved=True, sub="worker-1"), "SAME_PERSON")
-    back = await do(clients, "CloseCase", case.name, "reviewer", approved=False)
+    await refused(do(clients, "CloseCase", case.name, "reviewer", approved=False), "INVALID_FIELD")
+    back = await do(clients, "CloseCase", case.name, "reviewer", approved=False, reason="缺送达回证")
     assert (back.stage, back.outcome) == (case_pb2.STAGE_HANDLED, case_pb2.OUTCOME_UNSPECIFIED)
     assert not [key for key in await running(clients, case) if key.startswith("review")]
 
@@ -187,7 +188,7 @@ async def test_a_close_request_sent_back_with_open_tasks_goes_on_handling(
     clients: Clients, case: case_pb2.Case
 ) -> None:
     await do(clients, "RequestClosing", case.name, outcome=case_pb2.OUTCOME_NOT_AGREED)
-    back = await do(clients, "CloseCase", case.name, "reviewer", approved=False)
+    back = await do(clients, "CloseCase", case.name, "reviewer", approved=False, reason="缺送达回证")
     assert (back.stage, back.open_tasks) == (case_pb2.STAGE_HANDLING, case.open_tasks)
 
 

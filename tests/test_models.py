@@ -26,10 +26,10 @@ from casework.names import number_of
 from services.escalation.models import EscalationModel
 from services.intake.models import IntakeModel, Report
 from services.kit.clocks.models import LIVE, Clock, ClockState
-from services.kit.storage.clock_tables import CLOCK_TABLES
 from services.kit.storage.database import Database, compiled
-from services.kit.storage.ledger_tables import SEALED_TABLES
 from services.kit.storage.models import POSTGRESQL_TYPES
+from services.kit.storage.tables.clock_tables import CLOCK_TABLES
+from services.kit.storage.tables.ledger_tables import SEALED_TABLES
 from services.mediation.models.base import MediationModel
 from tests.conftest import COUNTY, Clients
 
@@ -37,7 +37,10 @@ for _each in pkgutil.walk_packages(services.__path__, "services."):
     if re.search(r"\.models(\.|$)", _each.name):
         importlib.import_module(_each.name)
 
-LACKS = {"intake": {"number_series"}, "mediation": {"case_standings"}, "escalation": {"access_log"}}
+LACKS = {
+    "intake": {"number_series", "grid_terms"}, "mediation": {"case_standings"},
+    "escalation": {"access_log"},
+}  # fmt: skip
 """Tables of the kit that a service has no use for."""
 
 
@@ -54,6 +57,8 @@ def _shared(service: str) -> MetaData:
         clocks = found.tables["clocks"].c
         Index("clocks_work", clocks.unit, clocks.due_at, postgresql_where=clocks.state.in_(LIVE))
         Index("clocks_rule", clocks.rule, clocks.due_at)
+        ended = clocks.state.in_((ClockState.MET, ClockState.CANCELLED)) & (clocks.taken_by != "")
+        Index("clocks_own", clocks.taken_by, clocks.stopped_at, postgresql_where=ended)
         Index("clocks_taken", clocks.stopped_at, clocks.id, postgresql_where=clocks.state == ClockState.MET)
     return found
 
@@ -68,12 +73,12 @@ METADATA = {
 NEVER_CHANGES = {
     service: (*SEALED_TABLES, *CLOCK_TABLES, *tables.split())
     for service, tables in {
-        "intake": "access_log",
+        "intake": "access_log predecessor_parts predecessors",
         "mediation": """
             access_log caucus_notes caucus_offers caucus_reads consents default_steps docking_letters document_versions
-            evidence fact_signatures investigations joint_wishes notice_deliveries panel_signatures performances
-            plan_types plan_versions record_refusals record_signatures reopenings session_records sides_kept signatures
-            task_reports
+            evidence fact_signatures identity_checks investigations joint_wishes notice_deliveries panel_signatures
+            performances plan_types plan_versions record_refusals record_signatures reopenings session_records
+            sides_kept signatures take_outs task_reports
         """,
         "escalation": """
             assessment_corrections digest_days digests ladders matter_evidence matter_gradings matter_progress
@@ -83,7 +88,7 @@ NEVER_CHANGES = {
 }
 """Tables that nothing may change or delete from."""
 FOLLOW_A_CLOCK = {
-    "intake": "forwards_decide_until reports_due_at",
+    "intake": "forwards_answer_until forwards_decide_until reports_due_at",
     "mediation": """
         agreements_confirm_due_at cases_due_at dockings_due_at instalments_due_at objections_decide_until
         offers_answer_until plan_changes_decide_until tasks_due_at visits_due_at

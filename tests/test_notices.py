@@ -139,16 +139,19 @@ def test_what_somebody_wants_goes_before_the_rule_and_what_they_never_want_is_ne
 def test_every_notice_can_be_worded_in_both_languages(rules: Rules) -> None:
     samples = {
         FieldKind.time: "2026-03-02T09:30:00+08:00", FieldKind.date: "2026-03-02", FieldKind.unit: "units/620102",
-        FieldKind.text: "word",
+        FieldKind.text: "word", FieldKind.cause: "appraisal", FieldKind.enum: "REOPEN_REASON_RECURRENCE",
     }  # fmt: skip
     enums = {"route": "ROUTE_COURT", "venue": "VENUE_ROOM", "outcome": "OUTCOME_AGREED",
              "state": "CLAIM_STATE_DISPUTED", "channel": "CONTACT_CHANNEL_PAPER"}  # fmt: skip
+    enums |= {"how": "EXTENSION_KIND_ONCE", "ground": "END_GROUND_TERM_EXPIRED"}
     for rule in rules.notices:
         said = {source: enums.get(source) or samples[kind] for source, kind in rule.fields.values()}
         told = {"number": "620102-2026-000001", "unit": "城关区", "date": "2026年3月2日", "routes": "- 起诉"}
         for template in (rule.template, "discreet"):
             for language in ("zh", "en"):
-                text = rules.notices.text(template, rule, language, said, told, lambda unit: "城关区")
+                text = rules.notices.text(
+                    template, rule, language, said, told, lambda unit: "城关区", lambda limit, cause, language: cause
+                )
                 assert text.subject
                 assert "{name}" in text.text
                 assert "{" not in text.text.replace("{name}", "")
@@ -213,6 +216,31 @@ async def test_each_gets_a_mail_in_the_own_language_once(outbox: Outbox, mail: M
     assert {each.subject for each in looks} == {outbox.act.of(1), outbox.act.of(2)}
     rows = await outbox.execute("SELECT notices::text FROM notices WHERE number = :number", number=number)
     assert all("example.org" not in row[0] and "钱一" not in row[0] for row in rows)
+
+
+async def test_reasons_go_to_everybody_who_takes_part_once_and_to_nobody_who_was_never_asked(outbox: Outbox) -> None:
+    await join(
+        outbox, reachable(1, "赵报事", phone="13900001111"), reachable(2, "孙二"), reachable(1, "钱一"),
+        reachable(2, "李三"),
+    )  # fmt: skip
+    for number in (1, 2, 3):
+        await outbox.act.say(number)
+    limit = "close_medium"
+    events: list[tuple[str, str, dict[str, str], str]] = [
+        ("ClockPaused", "matter_paused", {"rule": limit, "cause": "appraisal"}, "鉴定"),
+        ("ClockExtended", "matter_extended",
+         {"rule": limit, "due_at": "2026-03-20T15:59:59Z", "how": "EXTENSION_KIND_CONSENT_OF_ALL"}, "经各方同意"),
+        ("CaseClosed", "matter_closed", {"outcome": "OUTCOME_REFERRED"}, "转由其他部门办理"),
+        ("CaseReopened", "matter_reopened", {"reason": "REOPEN_REASON_NEW_FACTS"}, "有新的事实"),
+    ]  # fmt: skip
+    for place, (event, _, said, _) in enumerate(events, 50):
+        # The reporter, who is party 1, is told as the reporter; party 4 has not been asked yet.
+        assert await outbox.hear(event, place, **said) == 3, event
+    notices = await outbox.notices()
+    for _, rule, _, words in events:
+        mine = [each for each in notices if each.rule == rule]
+        assert [each.recipient for each in mine] == [outbox.act.of(2), outbox.act.of(3)], rule
+        assert words in (await letter(outbox, mine[0])).text
 
 
 async def test_it_waits_for_the_morning_and_for_the_quiet_hours_of_the_person(

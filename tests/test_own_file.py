@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import io
 import itertools
 import json
+import pkgutil
 import zipfile
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -23,15 +25,20 @@ from pb.mediation.v1 import (
     caucus_pb2,
     evidence_pb2,
     notices_pb2,
+    panel_pb2,
     people_pb2,
     safeguards_pb2,
     sessions_pb2,
 )
 from pb.mediation.v1.notices_pb2_grpc import NoticeServiceStub
+from pb.mediation.v1.panel_pb2_grpc import PanelServiceStub
 from pb.privacy.v1 import case_file_pb2, reports_pb2
 from pb.privacy.v1.case_file_pb2_grpc import CaseFileServiceStub
 
+from casework.door.forward import ForwardState
+from services.intake import privacy
 from services.kit import looks
+from services.kit.storage.models import Model
 from tests import world_notices
 from tests.case_people import Act, new_case, refused
 from tests.conftest import COUNTY, Clients, request_id
@@ -136,7 +143,88 @@ async def lived(clients: Clients) -> tuple[Act, Marks]:
     await case.do("AnswerThirdParties", drafted.name, settled=False)
     await case.sign(drafted, 1)
     await case.sign(drafted, 2)
+    await beside(clients, act, start.name)
     return act, marks
+
+
+async def beside(clients: Clients, act: Act, session: str) -> None:
+    """Give each party an agent; let one agree to an assessor and refuse to sign the record, with a reason."""
+    mediator, stubs = clients.as_("mediator"), Stubs(clients)
+    panel = PanelServiceStub(clients.channels["mediation"])
+    for party in (1, 2):
+        agent = people_pb2.Companion(
+            role=people_pb2.COMPANION_ROLE_AGENT, parties=[act.of(party)], scopes=[people_pb2.SCOPE_SPEAK],
+            details=people_pb2.PartyDetails(display_name="令狐律师"), user=f"demo-agent-{party}",
+        )  # fmt: skip
+        await act.accompany(agent)
+    asked = panel_pb2.PanelMember(
+        role=panel_pb2.PANEL_ROLE_ASSESSOR, display_name="钟离工程师", capacity="房屋鉴定"
+    )  # fmt: skip
+    add = panel_pb2.AddPanelMemberRequest(parent=act.case, member=asked, request_id=request_id())
+    name = (await panel.AddPanelMember(add, **mediator)).name
+    agree = panel_pb2.AgreePanelMemberRequest(name=name, party=act.of(1), agreed=True, request_id=request_id())
+    await panel.AgreePanelMember(agree, **mediator)
+    content = sessions_pb2.RecordContent(statements="双方各自陈述")
+    write = sessions_pb2.WriteSessionRecordRequest(name=session, content=content, request_id=request_id())
+    await stubs.sessions.WriteSessionRecord(write, **mediator)
+    refuse = sessions_pb2.RefuseSessionRecordRequest(
+        name=f"{session}/record", party=act.of(1), reason="与我说的不符。", request_id=request_id()
+    )
+    await stubs.sessions.RefuseSessionRecord(refuse, **mediator)
+
+
+ALONE = "what was said in confidence or alone about safety has no way out (0012)"
+NO_DATA = "nothing of the person: a code, a count, what somebody may do, what the rules fix"
+OF_CASE = "of the case and not of one party; read by its own call"
+SHOWN_OF_PARTY = {
+    "parties": "details side", "consents": "consents", "evidence": "evidence", "signatures": "agreements",
+    "rights_notices": "notices", "notices": "sent_notices", "attendances": "sessions", "clauses": "dates agreements",
+    "companions": "companions", "panel": "panel", "choices": "acts", "time_wishes": "acts",
+    "record_signatures": "acts", "record_refusals": "acts", "service_asked": "acts", "closing_views": "acts",
+    "visit_answers": "acts", "grants": "acts", "invitations": NO_DATA, "screenings": ALONE, "joint_wishes": ALONE,
+    "fact_signatures": ALONE, "sessions": "sessions", "case_standings": NO_DATA, "identity_checks": "acts",
+}  # fmt: skip
+"""Where a party's file shows what each table holds of one party, or why it does not."""
+SHOWN_OF_REPORT = {
+    "reports": "report told", "additions": "told", "ratings": "told", "photos": "photos", "decline_reviews": "review",
+    "grid_reports": "report", "forwards": "forwards", "links": "report", "access_log": "access_log",
+    "erasures": OF_CASE, "holds": OF_CASE, "erasure_reach": OF_CASE, "events": OF_CASE, "clocks": OF_CASE,
+    "clock_rungs": OF_CASE, "case_standings": NO_DATA, "counted_texts": NO_DATA, "likenesses": NO_DATA,
+    "receipt_tries": NO_DATA, "search_signs": NO_DATA, "partner_items": NO_DATA, "partner_changes": NO_DATA,
+    "partner_replies": OF_CASE, "partner_photos": NO_DATA, "subscriptions": NO_DATA, "undelivered": NO_DATA,
+    "attachments": OF_CASE, "predecessors": OF_CASE, "predecessor_parts": OF_CASE,
+}  # fmt: skip
+"""The same of a report."""
+
+
+def tables(package: str, *columns: str) -> set[str]:
+    """Return the tables of a service that have one of these columns."""
+    for each in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+        if "migrations" not in each.name:
+            importlib.import_module(each.name)
+    models, found = [Model], set[str]()
+    while models:
+        model = models.pop()
+        models += model.__subclasses__()
+        if hasattr(model, "__table__") and model.__module__.startswith((package, "services.kit")):
+            found |= {model.__tablename__} if set(columns) & {each.name for each in model.__table__.columns} else set()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("package", "columns", "shown", "file"),
+    [
+        ("services.mediation", ("party", "parties", "agreed", "performer"), SHOWN_OF_PARTY, case_file_pb2.CaseFile),
+        ("services.intake", ("number",), SHOWN_OF_REPORT, reports_pb2.ReportFile),
+    ],
+)
+def test_a_file_shows_what_every_table_holds_of_the_person(
+    package: str, columns: tuple[str, ...], shown: dict[str, str], file: type[Message]
+) -> None:
+    assert tables(package, *columns) == set(shown), "a new table: does the person's own file show it?"
+    for table, where in shown.items():
+        if where not in (ALONE, NO_DATA, OF_CASE):
+            assert set(where.split()) <= set(file.DESCRIPTOR.fields_by_name), table
 
 
 def export(clients: Clients, name: str, **access: Any) -> Any:
@@ -149,6 +237,10 @@ def words(marks: Marks, *owners: str) -> Iterator[str]:
     """Yield the words of these owners."""
     for owner in owners:
         yield from marks.put[owner]
+
+
+def test_whatever_became_of_a_forward_has_words() -> None:
+    assert set(ForwardState) == set(map(ForwardState, privacy.FORWARDED))
 
 
 async def test_a_file_holds_everything_of_the_party_and_no_word_of_anybody_else(
@@ -164,6 +256,18 @@ async def test_a_file_holds_everything_of_the_party_and_no_word_of_anybody_else(
         for form in (file.SerializeToString(), text_of(file.content).encode()):
             assert [word for word in words(marks, OWN, COMMON) if word.encode() not in form] == []
         assert (len(file.consents), len(file.sessions), len(file.agreements), len(file.evidence)) == (1, 1, 1, 1)
+        (agent,), (member,), (did,) = file.companions, file.panel, file.acts
+        assert (agent.role, list(agent.parties)) == (people_pb2.COMPANION_ROLE_AGENT, [act.of(1)])
+        assert (member.display_name, member.capacity, member.agreed) == ("钟离工程师", "房屋鉴定", True)
+        assert did.text == "与我说的不符。"
+        paper = text_of(file.content)
+        assert all(said in paper for said in (agent.masked_name, member.display_name, did.what, did.text))
+        (agent,), (member,), (act_,) = file.companions, file.panel, file.acts
+        assert (agent.role, list(agent.parties), agent.user) == (people_pb2.COMPANION_ROLE_AGENT, [act.of(1)], "")
+        assert (member.display_name, member.capacity, member.agreed) == ("钟离工程师", "房屋鉴定", True)
+        assert act_.text == "与我说的不符。"
+        for said in (member.display_name, act_.what, act_.text):
+            assert said in text_of(file.content)
         assert file.access_log[0].kind == looks.EXPORTED
     await refused(export(clients, act.of(2), **access), "PERMISSION_DENIED")
     stranger = clients.as_("citizen", "620102001", "a-stranger")
@@ -267,13 +371,17 @@ async def test_a_reporter_takes_out_photos_additions_and_notices_with_the_second
         photo = await me.adds("photos", content=base64.b64encode(picture()).decode())
         assert photo.status_code == 200, photo.text
         assert (await me.does("add", text="又松了饕餮。")).status_code == 200
+        await clerk.does(me.report, "forward", unit="units/620103", reason="不在我区饕餮。")
         await noticed(clients, me.report.replace("reports/", "cases/"), "CaseReopened")
         files = unpacked(await me.get(f"/v1/{me.report}/file:download"))
         kept = await me.get(f"/v1/{me.report}/photos/1:download")
         assert files["photos/1.jpg"] == kept.content
         told = json.loads(files["data.json"])
         assert [each["text"] for each in told["told"]["additions"]] == ["又松了饕餮。"]
+        assert [each["askedUnit"] for each in told["forwards"]] == ["units/620103"]
         papers = [text_of(content) for name, content in files.items() if name.endswith(".docx")]
+        assert "不在我区饕餮。" not in papers[0], "what units write to each other"
+        assert ("not answered yet" if language == "en" else "待答复") in papers[0]
         assert len(papers) == 2, "the report and the notices"
         assert "又松了饕餮。" in papers[0]
         sent = (await me.get(f"/v1/{me.report}/notices")).json()["notices"]

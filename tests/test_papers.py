@@ -20,20 +20,24 @@ from openpyxl import load_workbook
 from casework.papers.forms import Form
 from casework.supervision.letters.letter import LetterKind
 from services.kit.pages import pages_of
-from services.kit.rules import Rules, load_rules
+from services.kit.rules import Rules
 from services.kit.word import opened
 from tests import papers
 from tests.dossiers import CASE, at, text_of
+from tests.still import shipped_rules
 
 FOLDER = os.environ.get("PAPERS", "")
 """Where the long form draws; empty for the short form."""
-INTERNAL = re.compile(r"\b(?:cases|units|files|letters|matters|reviews|reports)/|\bcn\b|\d{6}-(?:court|police|labour)")
+INTERNAL = re.compile(
+    r"demo-|\b(?:cases|units|files|letters|matters|reviews|reports|officials|recommendations|dockings)/"
+    r"|\bcn\b|\d{6}-(?:court|police|labour)"
+)
 ORGAN, TO = "兰州市城关区社会治安综合治理中心", "兰州市城关区酒泉路街道社会治安综合治理中心"
 
 
 @pytest.fixture(scope="module")
 def rules() -> Rules:
-    return load_rules(papers.RULES)
+    return shipped_rules(papers.RULES)
 
 
 @pytest.fixture(scope="module")

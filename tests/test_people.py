@@ -426,6 +426,17 @@ async def test_a_member_leaves_alone_and_the_last_one_ends_it(act: Act) -> None:
     assert (await act.withdraw(2)).mediation_state == State.MEDIATION_STATE_WITHDRAWN
 
 
+@pytest.mark.parametrize("role", [GUARDIAN, AGENT])
+async def test_nobody_decides_for_both_sides(role: int, act: Act) -> None:
+    for side in (1, 2, 1):
+        await act.add(side)
+    scopes = [1] if role == AGENT else []
+    both = companion(act.case, role, (1, 2), scopes=scopes)
+    await refused(act.accompany(both), "INVALID_FIELD", "companion.parties")
+    await act.accompany(companion(act.case, role, (1, 3), scopes=scopes))
+    await act.accompany(companion(act.case, INTERPRETER, (1, 2)))
+
+
 async def test_a_settlement_takes_each_principals_own_consent(act: Act) -> None:
     await act.add(1, member=True)
     await act.add(1, member=True)

@@ -10,10 +10,10 @@ from pb.escalation.v1 import meetings_pb2
 from casework.supervision.meetings import period
 from casework.supervision.meetings.meeting import AgendaReason, DecisionState, MeetingState
 from casework.supervision.meetings.period import AgendaRule, Every, Rhythm, RhythmCall
-from services.kit.rules import load_rules
 from services.kit.serving.settings import ProcessSettings
+from tests.still import shipped_rules
 
-RULES = load_rules(ProcessSettings.model_fields["rules"].default)
+RULES = shipped_rules(ProcessSettings.model_fields["rules"].default)
 CALENDAR = RULES.calendars.of("620102")
 
 

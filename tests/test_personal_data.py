@@ -103,7 +103,8 @@ def fresh(request: Any) -> None:
     """Give a request, and the rows in it, request ids of their own."""
     if "request_id" in request.DESCRIPTOR.fields_by_name:
         request.request_id = request_id()
-    if "header" in request.DESCRIPTOR.fields_by_name:
+    header = request.DESCRIPTOR.fields_by_name.get("header")
+    if header is not None and "request_id" in header.message_type.fields_by_name:
         request.header.request_id = request_id()
     for row in getattr(request, "rows", []):
         row.request_id = request_id()

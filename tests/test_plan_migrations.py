@@ -13,8 +13,8 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from accord.commands.plans_command import plans_app
 from accord.embedded.stack import Stack
-from accord.plans_command import plans_app
 from casework.case import Stage, TaskState
 from casework.errors import CaseError
 from casework.mediation.plan import PlanState, PlanTemplate, TaskTemplate

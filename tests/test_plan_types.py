@@ -11,8 +11,8 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from accord.commands.rules_command import rules_app
 from accord.embedded.stack import Stack
-from accord.rules_command import rules_app
 from accord.rules_place import SHIPPED
 from casework.mediation.plan import PlanState
 from casework.mediation.plans import data
@@ -23,6 +23,7 @@ from services.mediation.plan_types import keeping
 from tests.conftest import COUNTY
 from tests.outside import Desk
 from tests.scratch import dropped, migrated
+from tests.still import shipped_rules
 
 WAGES = "wages.yaml"
 
@@ -96,7 +97,7 @@ def test_what_was_retired_is_no_mistake_by_what_came_later(folder: Path) -> None
 
 
 def test_a_version_is_the_same_out_of_its_data() -> None:
-    for plan in load_rules(SHIPPED).plans.versions.values():
+    for plan in shipped_rules(SHIPPED).plans.versions.values():
         assert data.from_data(data.to_data(plan), plan.state) == plan
 
 
@@ -109,7 +110,7 @@ async def test_a_service_does_not_start_with_other_words_under_a_published_versi
         await keeping.keep(parts)
 
     try:
-        await start(load_rules(SHIPPED))
+        await start(shipped_rules(SHIPPED))
         await start(load_rules(folder))
         CliRunner().invoke(rules_app, ["publish", str(folder / "plans" / "wages-2027-03.yaml")])
         await start(load_rules(folder))
@@ -123,7 +124,7 @@ async def test_a_service_does_not_start_with_other_words_under_a_published_versi
             await start(load_rules(folder))
         # A version whose file is gone is known as retired.
         async with database.begin() as connection:
-            found = await keeping.find(connection, load_rules(SHIPPED).plans, "planTypes/wages/versions/2027-03")
+            found = await keeping.find(connection, shipped_rules(SHIPPED).plans, "planTypes/wages/versions/2027-03")
         assert (found.state, found.tasks[1].due_days) == (PlanState.RETIRED, 4)
     finally:
         await database.close()

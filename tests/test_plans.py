@@ -164,6 +164,9 @@ async def test_a_plan_lives_the_handler_asks_the_head_approves_the_co_unit_does_
 
     versions = (await handler.reads(f"/v1/{office.case}/plan/versions"))["versions"]
     assert [each["cause"] for each in versions] == ["PLAN_CAUSE_OPENED", "PLAN_CAUSE_REVISED", "PLAN_CAUSE_REVISED"]
+    page = await handler.reads(f"/v1/{office.case}/plan/versions?pageSize=2")
+    rest = await handler.reads(f"/v1/{office.case}/plan/versions?pageSize=2&pageToken={page['nextPageToken']}")
+    assert (page["versions"] + rest["versions"], rest["nextPageToken"]) == (versions, "")
     last = versions[2]
     assert (last["reason"], last["change"], last["tasks"]) == ("现场情况有变。", asked["name"], 4)
     assert ("h-one" in last["madeBy"], "head-one" in last["approvedBy"]) == (True, True)

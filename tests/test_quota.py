@@ -14,14 +14,13 @@ import grpc
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 from google.rpc import error_details_pb2
 from pb.mediation.v1 import evidence_pb2
 from pb.mediation.v1.evidence_pb2_grpc import EvidenceServiceStub
 
 from accord.embedded.stack import Stack
 from services.gateway.app import Gateway
-from services.gateway.guard import guarded
+from services.gateway.main import config_of
 from services.gateway.routers.issuer import load_key, mint, public_jwk
 from services.gateway.settings import GatewaySettings
 from services.kit.serving.errors import status_of
@@ -73,8 +72,7 @@ async def door(tmp_path_factory: pytest.TempPathFactory, key_file: Path) -> Asyn
         **{f"{name}_address": address for name, (_, address) in started.items()},
     )  # fmt: skip
     gateway = Gateway(made)
-    config = uvicorn.Config(gateway.app(), port=0, log_config=None, access_log=False, http=guarded(made), ws="none")
-    server = _Server(config)
+    server = _Server(config_of(gateway, made))
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.02)

@@ -1,6 +1,6 @@
 """The main job on real input: half a year of Boston's requests through the running stack, row by row.
 
-`make real-input` takes every row, `make test` every sixth; that every row becomes a report with its own flag is shown
+`make real-input` takes every row, `make test` every twelfth; that every row becomes a report with its own flag is shown
 without a stack in `test_import_mapping`.
 """
 
@@ -24,7 +24,7 @@ from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, Clients, data
 from tests.patience import PATIENCE
 
-EVERY = int(os.environ.get("REAL_INPUT_EVERY") or 6)
+EVERY = int(os.environ.get("REAL_INPUT_EVERY") or 12)
 FIRST_ROW = 2
 """The first record's number as the import counts: the line in the file, its header being line 1."""
 OPENED = 12

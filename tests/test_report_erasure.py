@@ -17,7 +17,6 @@ from pb.privacy.v1.reports_pb2_grpc import ReportPrivacyServiceStub
 from casework.door.report import ReportState
 from casework.erasure import SERVICES
 from services.intake import erasing
-from services.kit.rules import load_rules
 from services.kit.storage.database import Database
 from services.kit.storage.erasures import ErasureList, erase_again
 from services.kit.storage.verification import verify
@@ -27,6 +26,7 @@ from tests.dossiers import text_of
 from tests.erasing import head
 from tests.rpcs import POLICIES
 from tests.scratch import Scratch
+from tests.still import shipped_rules
 from tests.test_privacy import found_in
 
 TEXT = "邻居在楼顶养了三十只鸽子，鸽粪落满我家阳台。"
@@ -159,7 +159,7 @@ async def test_what_waits_became_a_case_or_is_held_is_not_erased(clients: Client
 
 async def test_a_report_is_due_when_the_term_of_its_class_is_over(clients: Clients) -> None:
     report = await decline(clients, await clients.file_report(TEXT))
-    years = load_rules(POLICIES.parent).retention[ReportState.DECLINED].years
+    years = shipped_rules(POLICIES.parent).retention[ReportState.DECLINED].years
 
     async def due() -> dict[str, erasure_pb2.CaseErasure]:
         request = pb.ListDueReportErasuresRequest(page_size=1000)

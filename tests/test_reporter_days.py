@@ -99,9 +99,9 @@ async def test_who_is_declined_has_somebody_else_look_again_and_is_accepted(stac
         await two.does(me.report, "decideReview", upheld=False, reason="属于邻里纠纷")
         await one.does(me.report, "accept")
         await phase(me, "HANDLING")
-        assert "report_accepted" in [
-            each["rule"] for each in await notices(me, "report_received", "report_declined", "report_accepted")
-        ]
+        told = await notices(me, "report_received", "report_declined", "refusal_set_aside", "report_accepted")
+        (why,) = [each["text"] for each in told if each["rule"] == "refusal_set_aside"]
+        assert "属于邻里纠纷" in why, "who asked is told what came of it, and why"
 
 
 @BOTH

@@ -16,6 +16,7 @@ from casework.door.second_factor import WORDS, closed_for, is_right, words
 from tests import erasing
 from tests.conftest import Clients
 from tests.outside import Desk, Reporter
+from tests.patience import PATIENCE
 from tests.scratch import Scratch
 
 PHONE = "13800138000"
@@ -141,6 +142,9 @@ async def test_a_refusal_that_was_upheld_is_not_looked_at_twice(stack: Stack) ->
         await head.does(me.report, "decideReview", upheld=True, reason="应向法院起诉")
         shown = (await me.receipt(lambda now: now["progress"]["reason"] == "应向法院起诉"))["progress"]
         assert (shown["phase"], [each["action"] for each in shown["actions"]]) == ("PHASE_DECLINED", ["rate"])
+        async with asyncio.timeout(PATIENCE):
+            while "refusal_upheld" not in (await me.get(f"/v1/{me.report}/notices")).text:
+                await asyncio.sleep(0.5)
         assert (await me.does("rate", contentment="CONTENTMENT_NOT", text="太慢。")).status_code == 200
         assert (await head.reads(f"/v1/{me.report}/content"))["rating"]["text"] == "太慢。"
         assert (await me.does("requestReview")).json()["code"] == "OBJECTED_BEFORE"
@@ -300,7 +304,7 @@ async def test_a_code_that_is_not_there_and_one_asked_too_often_are_refused_alik
 
 async def test_without_an_account_nothing_else_is_open(stack: Stack) -> None:
     async with Reporter(stack) as me:
-        for path in ("/v1/reports", "/v1/cases", "/v1/units", "/v1/clocks/intake"):
+        for path in ("/v1/reports", "/v1/cases", "/v1/worklist", "/v1/clocks/intake"):
             assert (await me.look(f"../..{path}")).status_code in (401, 404)
 
 

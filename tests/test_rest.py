@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -245,8 +246,26 @@ async def test_the_description_and_its_page_load_and_ask_no_foreign_host(rest: h
     page = await rest.get("/docs", headers={"Authorization": ""})
     assert page.status_code == 200
     assert "http" not in page.text.replace("/openapi.json", "")
-    for part in ("/docs/start.js", "/docs/assets/swagger-ui-bundle.js", "/docs/assets/swagger-ui.css"):
+    for part in ("/docs/Intake", "/docs/start.js", "/docs/assets/swagger-ui-bundle.js", "/docs/assets/swagger-ui.css"):
         assert (await rest.get(part, headers={"Authorization": ""})).status_code == 200
+
+
+async def test_the_description_of_a_group_is_whole_and_small(rest: httpx.AsyncClient) -> None:
+    whole = (await rest.get("/openapi.json")).json()
+    page, walked = (await rest.get("/docs")).text, 0
+    for tag in whole["tags"]:
+        assert f'href="/docs/{tag["name"]}"' in page
+        answer = await rest.get(f"/openapi/{tag['name']}.json")
+        group = answer.json()
+        walked += sum(map(len, group["paths"].values()))
+        for kind, name in re.findall(r'"#/components/(\w+)/([^"]+)"', answer.text):
+            assert group["components"][kind][name] == whole["components"][kind][name]
+        assert len(answer.content) < 400_000, tag["name"]
+    assert walked == sum(map(len, whole["paths"].values()))
+    places = [page.index(f'href="/docs/{tag["name"]}"') for tag in whole["tags"]]
+    assert places == sorted(places), "in the order of the journey"
+    for none in ("/openapi/Nothing.json", "/docs/Nothing"):
+        is_problem(await rest.get(none), 404, "NO_SUCH_PATH")
 
 
 def test_whatever_the_description_allows_is_answered_as_it_says(stack: Stack, tmp_path: Path) -> None:

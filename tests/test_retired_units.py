@@ -52,14 +52,17 @@ def test_a_dropped_code_hangs_on_the_nearest_unit_that_is_left(tree: UnitTree) -
 def test_who_stands_above_and_the_successor_decide_about_a_dropped_code_and_nobody_beside(tree: UnitTree) -> None:
     access = Access(SHIPPED / "access", tree)
 
-    def allowed(unit: str, code: str = DROPPED) -> bool:
-        return access.allows(Caller("x", frozenset({"handler"}), unit), "cases.get", code)
+    def allowed(unit: str, code: str = DROPPED, permission: str = "cases.get") -> bool:
+        return access.allows(Caller("x", frozenset({"handler"}), unit), permission, code)
 
     assert all(allowed(unit) for unit in ("cn", "62", "620102", TOWNSHIP, HEIR, "620103"))
     assert not allowed("620102002")
     assert not allowed("6202")
     assert allowed(TOWNSHIP, UNLISTED)
     assert not allowed(HEIR, UNLISTED)
+    assert allowed(HEIR, permission="letters.reply"), "what a unit alone may do, its successor does in its place"
+    assert not allowed(TOWNSHIP, permission="letters.reply")
+    assert allowed(TOWNSHIP, UNLISTED, "letters.reply"), "and without one the nearest unit that is left"
     assert not allowed("cn", "")
     assert not allowed("cn", "62%")
 

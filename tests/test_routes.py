@@ -11,9 +11,9 @@ from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import agreement_pb2, agreement_pb2_grpc, consent_pb2
 
 from casework.door.routes import RouteBook
-from services.kit.rules import load_rules
 from tests.case_people import Act, new_case, refused
 from tests.conftest import Clients, request_id
+from tests.still import shipped_rules
 from tests.test_calendar import SHIPPED
 
 pytestmark = pytest.mark.fault("D17", "F4")
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.fault("D17", "F4")
 
 @pytest.fixture(scope="module")
 def book() -> RouteBook:
-    return load_rules(SHIPPED).routes
+    return shipped_rules(SHIPPED).routes
 
 
 def keys(book: RouteBook, category: str, *facts: str) -> list[str]:

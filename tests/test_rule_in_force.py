@@ -13,10 +13,9 @@ from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 
 from accord.embedded.stack import Stack
 from casework.clocks.rule_book import RuleBook
-from services.kit.rules import load_rules
 from tests.conftest import COUNTY, request_id
 from tests.rpcs import Answer, call
-from tests.still import Still, standing_still
+from tests.still import Still, shipped_rules, standing_still
 from tests.test_calendar import SHIPPED
 
 pytestmark = pytest.mark.fault("A10")
@@ -76,7 +75,7 @@ async def test_a_rule_that_is_not_yet_in_force_starts_nothing(still: Still) -> N
 
 
 def test_a_service_that_asks_for_a_rule_that_is_over_gets_the_one_that_holds() -> None:
-    book: RuleBook = load_rules(SHIPPED).clocks
+    book: RuleBook = shipped_rules(SHIPPED).clocks
     assert book.in_force("court_delegated", "620102", date(2024, 12, 31)).name == "court_delegated"
     assert book.in_force("court_delegated", "620102", date(2025, 1, 1)).name == "court_entrusted"
     assert all(rule.successor for rule in book if rule.valid_to)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from accord.rules_command import rules_app
+from accord.commands.rules_command import rules_app
 from casework.clocks.rule_book import UnknownRule
 from casework.door.category import UnknownCategory
 from casework.door.triage import Grade
@@ -19,13 +19,14 @@ from casework.mediation.plan import resolve_unit
 from casework.units import Level, UnknownUnit, prefix
 from services.kit.rules import Rules, RulesError, load_rules
 from services.kit.rules.folder import PARTS
+from tests.still import shipped_rules
 
 SHIPPED = Path(__file__).resolve().parent.parent / "rules"
 
 
 @pytest.fixture(scope="session")
 def shipped() -> Rules:
-    return load_rules(SHIPPED)
+    return shipped_rules(SHIPPED)
 
 
 @pytest.fixture(scope="session")
@@ -193,6 +194,7 @@ LIMITS = "limits/house.yaml"
 MONTHLY = "meetings/monthly.yaml"
 UNITS = "units/units.yaml"
 FILING = "filing/filing.yaml"
+PUBLIC = "public/public.yaml"
 LIKENESS = "likeness/likeness.yaml"
 COUNTIES = "units/counties.csv"
 
@@ -362,9 +364,25 @@ WRONG = {
     "row of three cells": (COUNTIES, "620102,城关区", "620102,城关区,x", "620102", "has 3 cells instead of two"),
     "an open door of no unit": (FILING, 'unit: "62"', 'unit: "63"', '"63"', "open[0].unit: 63 is not a unit"),
     "no such guard": (FILING, "guard: limits", "guard: captcha", "captcha", "open[0].guard: must be one of"),
+    "a public category that is none": (
+        PUBLIC, "category: hazard\n", "category: hazrd\n", "hazrd", "services[1].category: hazrd is not a category"),
+    "an exception from something else": (
+        PUBLIC, "[hazard/workplace]", "[municipal/trees]", "municipal/trees]",
+        "services[1].without: municipal/trees is not below"),
+    "a question with choices that takes a number": (
+        CATEGORIES, "code: people, kind: number", "code: people, kind: string", "people",
+        "categories.hazard.questions[1]: an answer of this kind"),
+    "a question without choices": (
+        CATEGORIES, "kind: one_of\n        zh: 现在", "kind: string\n        zh: 现在", "code: danger",
+        "categories.hazard.questions[0]: choices are for questions with a list"),
+    "two questions of one code": (
+        CATEGORIES, "code: seen", "code: people", "code: people, kind: datetime",
+        "categories.hazard.questions[2]: 'people' is the code of two"),
     "a floor of no unit": (
         LIKENESS, "floors: []", 'floors: [{unit: "63", floor: 0.2}]', '"63"', "floors[0].unit: 63 is not a unit"),
     "a search for nothing": (LIKENESS, "most: 4000", "most: 40", "least: 400", "search.least: must not be above most"),
+    "a partner's place in no area": (
+        "partners/police.yaml", "areas: {}", "areas: {'62010243': '990000'}", "62010243", "areas.62010243: 990000 is"),
     "a number for no category": (FILING, "[family]", "[famly]", "famly", "numbers[4].categories: famly is not a"),
     "other columns": (COUNTIES, "code,name", "id,name", "id,name", "the first line must be code,name"),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import httpx
@@ -10,8 +11,9 @@ import pytest
 
 from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, request_id
+from tests.outside import Invitee
 from tests.patience import CALL
-from tests.scenario import TOLD, Desk, acts, day, instant, pays, refused
+from tests.scenario import TOLD, Desk, Matter, acts, day, instant, pays, refused
 from tests.scenario_dossier import check_hand_over
 from tests.test_privacy import found_in
 
@@ -23,6 +25,13 @@ async def desk(stack: Stack) -> AsyncIterator[Desk]:
     """Return the desks of the county's centre."""
     async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
         yield Desk(rest, stack)
+
+
+async def by_itself(case: Matter, party: str) -> dict[str, Any]:
+    """Let a party leave by itself, by the code of its invitation; what it is told."""
+    async with Invitee(case.desk.stack) as guest:
+        await guest.comes(await case.desk.post(f"{party}:invite", "clerk", claim=case.text))
+        return await guest.does(f"{party}:withdraw")
 
 
 async def test_neighbours_agree_and_perform(desk: Desk) -> None:
@@ -59,6 +68,7 @@ async def test_neighbours_agree_and_perform(desk: Desk) -> None:
     dossier.says("REGISTER", case.text, "窗口")
     dossier.says("RECORD", "申请人要求修复，被申请人愿意负责。")
     dossier.says("AGREEMENT", agreement["documentNumber"], "1．公冶楼上：支付1200元；金额", "1,200", "责任与数额。",
+                 "人民调解员（周调解）",
                  "十日内修复卫生间防水层；")  # fmt: skip
     dossier.says("PERFORMANCE", "500.00元", "部分履行", "700.00元", "已全部履行", "申屠楼下")
     dossier.says("CLOSING_REPORT", "已全部履行")
@@ -112,7 +122,7 @@ async def test_one_party_refuses_at_once(desk: Desk) -> None:
     await case.says(neighbour, yes=False)
     mediation = await case.ask("mediation")
     assert mediation["state"] == "MEDIATION_STATE_WITHDRAWN"
-    told = await desk.post(f"{neighbour}:withdraw", "grid_worker")  # said again at the door: the same answer
+    told = await by_itself(case, neighbour)  # said again, by the own code: the same answer
     assert {"court", "arbitration", "mediation"} <= {route["route"] for route in told["routes"]}
     assert all(route["zh"] and route["en"] for route in told["routes"])
     ending = await case.ask("ending")
@@ -141,7 +151,7 @@ async def test_a_party_withdraws_in_the_middle_of_a_session(desk: Desk) -> None:
     session = await case.sit_down()
     later = await case.tell("sessions", kind="SESSION_KIND_JOINT", venue="VENUE_REMOTE", place="https://线上",
                             start_time=instant(48), end_time=instant(49))  # fmt: skip
-    await desk.post(f"{borrower}:withdraw", "mediator", case.user)
+    await by_itself(case, borrower)
 
     assert (await case.ask(session))["state"] == "SESSION_STATE_BROKEN_OFF"
     assert (await desk.get(later["name"], "handler"))["state"] == "SESSION_STATE_CANCELLED"
@@ -191,7 +201,8 @@ async def test_a_court_entrusts_the_matter_and_confirms_the_agreement(desk: Desk
     confirmed = await case.tell(f"{name}/confirmation:recordResult", result="CONFIRMATION_STATE_CONFIRMED",
                                 evidence="court-decision-9")  # fmt: skip
     assert confirmed["state"] == "CONFIRMATION_STATE_CONFIRMED"
-    await case.tell(f"{docking}:recordAnswer", "clerk", answer="AUTHORITY_ANSWER_ACCEPTED", evidence="court-letter-8")
+    answer = {"answer": "AUTHORITY_ANSWER_ACCEPTED", "evidence": "court-letter-8"}
+    await desk.at(f"{COUNTY}-court").post(f"{case.name}/{docking}:recordAnswer", **answer)
     await case.perform((await case.parts())[0])
     await case.carry_out_plan()
     await case.close("AGREED")
@@ -232,8 +243,8 @@ async def test_what_the_police_hand_over_is_performed_before_they_decide(desk: D
         await case.perform(part)
     assert (await case.tell(f"{docking}:provePerformance", evidence="slip-1"))["state"] == "DOCKING_STATE_PERFORMED"
     await case.tell(f"{docking}:applyForSettlement", evidence="application-1")
-    settled = await case.tell(f"{docking}:recordAnswer", "clerk", answer="AUTHORITY_ANSWER_ACCEPTED",
-                              evidence="police-2")  # fmt: skip
+    answer = {"answer": "AUTHORITY_ANSWER_ACCEPTED", "evidence": "police-2"}
+    settled = await desk.at(f"{COUNTY}-police").post(f"{case.name}/{docking}:recordAnswer", **answer)
     assert settled["state"] == "DOCKING_STATE_SETTLED"
     kinds = ["HAND_OVER", "RECEIPT", "AGREEMENT", "PERFORMANCE_PROOF", "APPLICATION", "ANSWER"]
     assert [letter["kind"] for letter in settled["letters"]] == [f"LETTER_KIND_{kind}" for kind in kinds]
@@ -352,7 +363,12 @@ async def test_where_there_was_violence_nobody_is_put_into_one_room(desk: Desk) 
         "note": "害怕同处一室",
     }
     await desk.post(f"{afraid}:screen", "mediator", screening=screening)
-    await case.everybody_says_yes()
+    await case.says(afraid)
+    with refused("SCREENING_MISSING"):
+        await case.says(other)
+    alone = {**screening, "concern": False, "hide_address": False, "note": "没有顾虑"}
+    await desk.post(f"{other}:screen", "mediator", screening=alone)
+    await case.says(other)
     mediation = await case.find_mediator()
     assert mediation["jointSessions"] is False
     with refused("JOINT_REFUSED"):

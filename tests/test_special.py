@@ -176,10 +176,12 @@ async def test_an_adviser_of_a_foreign_county_does_not_countersign(clients: Clie
     await do(clients.plans.SubmitPlan, p.SubmitPlanRequest(name=f"{matter}/plans/1"), drafter)
     for unit, field in (("620103", "unit"), ("620103-justice", "unit")):
         signs = p.CountersignPlanRequest(name=f"{matter}/plans/1", unit=f"units/{unit}", role=2, agrees=True)
-        _, info, fields = await refused(do(clients.plans.CountersignPlan, signs, clients.as_("unit_head", "620103")))
+        _, info, fields = await refused(do(clients.plans.CountersignPlan, signs, clients.as_("unit_head", unit)))
         assert (info.reason, fields) == ("INVALID_FIELD", [field])
     signs = p.CountersignPlanRequest(name=f"{matter}/plans/1", unit="units/6201-justice", role=2, agrees=True)
-    await do(clients.plans.CountersignPlan, signs, clients.as_("unit_head", "6201"))
+    by = clients.plans.CountersignPlan
+    assert (await refused(do(by, signs, clients.as_("unit_head", "6201"))))[1].reason == "PERMISSION_DENIED"
+    await do(by, signs, clients.as_("unit_head", "6201-justice"))
 
 
 async def test_what_is_open_is_told_to_the_ledger_and_at_the_end_no_clock_of_a_lead_runs_on(

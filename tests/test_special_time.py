@@ -62,9 +62,11 @@ class Matter:
         self.asks = c_grpc.ConsultationServiceStub(channel)
         self.monitorings = monitoring_pb2_grpc.MonitoringServiceStub(channel)
 
-    async def do(self, method: Any, request: Any, role: str = "unit_head", sub: str = "someone") -> Any:
+    async def do(
+        self, method: Any, request: Any, role: str = "unit_head", sub: str = "someone", unit: str = COUNTY
+    ) -> Any:
         request.request_id = request_id()
-        return await method(request, **self.still.as_(role, COUNTY, sub))
+        return await method(request, **self.still.as_(role, unit, sub))
 
     async def clocks(self) -> dict[str, clock_pb2.Clock]:
         """Return the clocks of the matter, by key."""
@@ -176,7 +178,7 @@ async def test_each_measure_is_due_on_its_own_day_and_an_assessment_ten_working_
     assert await matter.raised() == ["plans/1/measures/1"]
     for index in (1, 2):
         report = p.ReportPlanMeasureRequest(name=f"{plan}/measures/{index}", evidence="doc-1")
-        await matter.do(matter.plans.ReportPlanMeasure, report, "handler", "worker")
+        await matter.do(matter.plans.ReportPlanMeasure, report, "handler", "worker", BUREAU)
     await matter.at("2026-04-30T00:00")
     assert await matter.overdue() == ["measure-1-1", "assess-1-1"]
 
@@ -185,7 +187,7 @@ async def test_an_assessment_of_6_april_is_due_on_the_20th_of_working_days_alone
     plan = await planned(matter, "2026-04-20")
     still.to("2026-04-06T09:00")
     report = p.ReportPlanMeasureRequest(name=f"{plan}/measures/1", evidence="doc-1")
-    await matter.do(matter.plans.ReportPlanMeasure, report, "handler", "worker")
+    await matter.do(matter.plans.ReportPlanMeasure, report, "handler", "worker", BUREAU)
     await matter.falls_due("assess-1-1", "2026-04-20", "2026-04-21")
 
 
@@ -208,19 +210,19 @@ async def matter_assessed(matter: Matter, keeper: str) -> None:
     """Carry a plan to its end, which is not enough, in the roles of the unit that keeps the matter."""
     still, plan = matter.still, f"{matter.name}/plans/1"
 
-    async def say(method: Any, request: Any, role: str, sub: str) -> None:
+    async def say(method: Any, request: Any, role: str, sub: str, unit: str = keeper) -> None:
         request.request_id = request_id()
-        await method(request, **still.as_(role, keeper, sub))
+        await method(request, **still.as_(role, unit, sub))
 
     plans = matter.plans
     await say(plans.DraftPlan, p.DraftPlanRequest(parent=matter.name, plan=a_plan()), "handler", "drafter")
     await say(plans.SubmitPlan, p.SubmitPlanRequest(name=plan), "handler", "drafter")
     for unit, role in ((BUREAU, 1), (keeper, 2)):
         signed = p.CountersignPlanRequest(name=plan, unit=f"units/{unit}", role=role, agrees=True)
-        await say(plans.CountersignPlan, signed, "unit_head", "lawyer")
+        await say(plans.CountersignPlan, signed, "unit_head", "lawyer", unit)
     await say(plans.ApprovePlan, p.ApprovePlanRequest(name=plan, approved=True, reason="可。"), "unit_head", "head")
     done = p.ReportPlanMeasureRequest(name=f"{plan}/measures/1", evidence="doc-1")
-    await say(plans.ReportPlanMeasure, done, "handler", "worker")
+    await say(plans.ReportPlanMeasure, done, "handler", "worker", BUREAU)
     assessed = p.AssessPlanRequest(name=plan, assessment=p.PLAN_ASSESSMENT_PARTLY, reason="未完。")
     await say(plans.AssessPlan, assessed, "supervisor", "assessor")
 

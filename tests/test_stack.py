@@ -23,9 +23,10 @@ import pytest
 from typer.testing import CliRunner
 
 from accord.cli import app
-from accord.embedded import ports
+from accord.embedded import ports, roster
 from accord.embedded.engines.database import admin_url, role_url
 from accord.embedded.folder import StackError, StateFolder, read_json, write_json
+from accord.embedded.forks import Forked, ForkServer
 from accord.embedded.keys import EMBEDDED_ISSUER, Keys, client_token, demo_token, ensure_keys, ensure_master, mint
 from accord.embedded.lock import StateLock, holder
 from accord.embedded.process import ProcessSpec, State, born, is_same
@@ -379,6 +380,44 @@ def test_a_long_log_is_turned_over_at_start(supervisor: Supervisor, folder: Stat
     supervisor.await_ready(["sleeper"], 10)
     assert log.stat().st_size == 0
     assert log.with_name("sleeper.log.1").stat().st_size == 21 * 1024 * 1024
+
+
+def test_what_is_forked_has_its_own_environment_and_log_and_ends_with_its_server(tmp_path: Path) -> None:
+    (tmp_path / "sleeper.py").write_text(
+        "import os, subprocess, time\ndef main():\n  "
+        "other = subprocess.Popen(['sleep', '300']).pid\n"
+        "  print(os.environ['ACCORD_WHO'], os.getsid(0) == os.getpid(), len(os.environ), other)\n"
+        "  time.sleep(300)\n"
+    )
+    log, forks, environment = tmp_path / "log", ForkServer(), roster.bare()
+    environment["PYTHONPATH"] += os.pathsep + str(tmp_path)
+
+    def fork(who: str) -> Forked:
+        forks.warm(environment, [])
+        deadline = time.monotonic() + PATIENCE
+        while (forked := forks.fork("sleeper", {"ACCORD_WHO": who}, log, signal.SIGKILL)) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return forked
+
+    with forks.used():
+        one = fork("one")
+        until(lambda: log.exists() and log.read_text().endswith("\n"))
+        who, leads, variables, grandchild = log.read_text().split()
+        assert (who, leads, variables) == ("one", "True", "1")
+        assert psutil.Process(one.pid).name() == "accord sleeper"
+        mark = born(int(grandchild))
+        assert mark
+        assert one.ended() is None
+        os.kill(one.pid, signal.SIGTERM)
+        until(lambda: one.ended() == -signal.SIGTERM and not is_same(int(grandchild), mark))
+        two = fork("two")
+        mark = born(two.pid)
+        two.server.kill()
+        until(lambda: two.ended() == -signal.SIGKILL and not is_same(two.pid, mark))
+        three = fork("three")
+        mark = born(three.pid)
+    until(lambda: not is_same(three.pid, mark))
 
 
 # A supervisor of its own process

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import random
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,6 +12,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl import load_workbook
 from pb.mediation.v1 import agreement_pb2, case_pb2
 
 from accord.embedded.stack import Stack
@@ -77,6 +80,39 @@ async def test_days_and_three_rates_are_counted_apart(desk: Desk) -> None:
         await desk.at(SECOND).get("statistics:handling", "supervisor", None, period=PERIOD, unit=f"units/{FIRST}")
     with refused("PERMISSION_DENIED"):
         await desk.get("statistics:handling", "handler", None, period=PERIOD)
+
+
+@pytest.mark.parametrize(
+    ("language", "heading", "field", "few"),
+    [
+        ("zh", "办结天数中位数", "劳动关系", "不足5"),
+        ("en", "Days to closing, median", "Labour relations", "fewer than 5"),
+    ],
+)
+async def test_days_and_rates_are_exported_in_words(
+    desk: Desk, language: str, heading: str, field: str, few: str
+) -> None:
+    headers = {"Authorization": f"Bearer {desk.stack.token('supervisor', CITY, None)}", "Accept-Language": language}
+
+    async def exported(form: str, **query: str) -> bytes:
+        asked = {"period": PERIOD, "form": f"STATISTICS_FORM_{form}", **query}
+        answer = await desk.rest.get("/v1/statistics:exportHandling", params=asked, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+    lines = list(csv.reader(io.StringIO((await exported("CSV", by="STATISTICS_BY_FIELD")).decode("utf-8-sig"))))
+    head, labour, transport, total = lines
+    at = head.index(heading)
+    assert (labour[1], labour[at - 1], labour[at]) == ("labour", "10", "50")
+    assert field in labour[0]
+    assert (transport[1], transport[at]) == ("transport", few)
+    assert [each for each in labour if each.endswith("%")] == ["60.0%", "40.0%", "90.0%"]
+    assert total[at - 1] == "10"
+    sheet = load_workbook(io.BytesIO(await exported("XLSX"))).active
+    assert sheet is not None
+    assert [cell.value for cell in sheet[3]][1] == 10, "without a property there is the whole alone"
+    refused_by = await desk.rest.get("/v1/statistics:exportHandling", params={"period": PERIOD}, headers=headers)
+    assert refused_by.json()["errors"][0]["field"] == "form"
 
 
 async def test_counts_by_place_are_a_map(desk: Desk) -> None:

@@ -73,6 +73,7 @@ def measure(unit: str, content: str, days: int = 20) -> dict[str, Any]:
 async def test_a_plan_gets_a_second_version_with_a_diff_and_another_approver(desk: Desk, matter: str) -> None:
     first = f"{matter}/plans/1"
     housing = f"{UNIT}-housing"
+    bureau, justice = desk.at(f"{COUNTY}-housing"), desk.at(f"{COUNTY}-justice")
     drafted = await desk.post(f"{matter}/plans", "handler", "drafter", None,
                               **plan(measure(OWNER, "核定工资清册"), measure(housing, "冻结工程款账户")))  # fmt: skip
     assert (drafted["state"], "text" in drafted, "content" in drafted["measures"][0]) == (
@@ -86,12 +87,12 @@ async def test_a_plan_gets_a_second_version_with_a_diff_and_another_approver(des
     doubt = told("冻结须有裁定")
     signs: dict[str, Any] = {"unit": housing, "role": "COUNTERSIGN_ROLE_CO_UNIT", "agrees": False}
     with refused("REASON_REQUIRED"):
-        await desk.post(f"{first}:countersign", "unit_head", "housing-head", **signs)
-    await desk.post(f"{first}:countersign", "unit_head", "housing-head", **signs, opinion=doubt)
+        await bureau.post(f"{first}:countersign", "unit_head", "housing-head", **signs)
+    await bureau.post(f"{first}:countersign", "unit_head", "housing-head", **signs, opinion=doubt)
     signs = {"unit": f"{UNIT}-justice", "role": "COUNTERSIGN_ROLE_LEGAL_ADVISER", "agrees": True}
     with refused("SAME_PERSON"):
-        await desk.post(f"{first}:countersign", "handler", "drafter", **signs)
-    await desk.post(f"{first}:countersign", "unit_head", "lawyer", **signs)
+        await justice.post(f"{first}:countersign", "handler", "drafter", **signs)
+    await justice.post(f"{first}:countersign", "unit_head", "lawyer", **signs)
     with refused("SAME_PERSON"):
         await desk.post(f"{first}:approve", "unit_head", "drafter", approved=True, reason="急。")
     approved = await desk.post(f"{first}:approve", "unit_head", "head", approved=True, reason=told("依法先垫付"))
@@ -104,7 +105,7 @@ async def test_a_plan_gets_a_second_version_with_a_diff_and_another_approver(des
     changed["text"]["options"] = told("由工资保证金支付")
     await desk.post(f"{matter}/plans", "handler", "drafter", None, **changed)
     await desk.post(f"{second}:submit", "handler", "drafter")
-    await desk.post(f"{second}:countersign", "unit_head", "lawyer", **signs)
+    await justice.post(f"{second}:countersign", "unit_head", "lawyer", **signs)
     await desk.post(f"{second}:approve", "supervisor", "deputy", approved=True, reason=told("保证金足够"))
     difference = await desk.get(f"{matter}/plans:diff", "handler", base=1, other=2)
     assert (difference["baseApprover"], difference["otherApprover"]) == ("head", "deputy")
@@ -120,9 +121,10 @@ async def test_a_plan_gets_a_second_version_with_a_diff_and_another_approver(des
     assert [clock["name"].split(".")[1] for clock in clocks["clocks"]] == ["measure-2-1"]
 
     # Carried out, and assessed by somebody else than who did it.
+    owner = desk.at(BUREAU)
     with refused("WRONG_STATE"):
-        await desk.post(f"{first}/measures/1:report", "handler", "worker", evidence="doc-1")
-    done = await desk.post(f"{second}/measures/1:report", "handler", "worker", evidence="slip-7")
+        await owner.post(f"{first}/measures/1:report", "handler", "worker", evidence="doc-1")
+    done = await owner.post(f"{second}/measures/1:report", "handler", "worker", evidence="slip-7")
     assert done["state"] == "PLAN_STATE_EXECUTED"
     with refused("SAME_PERSON"):
         await desk.post(f"{second}:assess", "reviewer", "worker", assessment="PLAN_ASSESSMENT_EFFECTIVE", reason="好")
@@ -220,7 +222,7 @@ async def test_an_expert_recuses_the_next_is_drawn_the_opinion_is_not_adopted_wi
 ) -> None:
     field = f"safety-{''.join(each for each in request_id() if each.isalpha())}"[:40]
     name = told("专家司徒验楼")
-    users = {}
+    users, offices = {}, {"one": desk.at(f"{COUNTY}-housing"), "two": desk.at(f"{COUNTY}-emergency")}
     for unit, user in ((f"{UNIT}-housing", "one"), (f"{UNIT}-emergency", "two"), (OWNER, "own")):
         entered = await desk.post("experts", "unit_head", None, None, unit=unit, fields=[field], user=user,
                                   display_name=name)  # fmt: skip
@@ -240,18 +242,21 @@ async def test_an_expert_recuses_the_next_is_drawn_the_opinion_is_not_adopted_wi
     assert {users[each] for each in order} == {"one", "two"}
     first, second = (users[each] for each in order)
     assert users[drawn["expert"]] == first
+    here, there = offices[first], offices[second]
 
+    with refused("PERMISSION_DENIED"):
+        await there.post(f"{one}:accept", "handler", second)
     with refused("NOT_THE_EXPERT"):
-        await desk.post(f"{one}:accept", "mediator", second)
-    assert (await desk.get(f"{one}/text", "mediator", first))["questions"] == ["能否继续居住"]
-    recused = await desk.post(f"{one}:recuse", "mediator", first, reason="RECUSAL_REASON_INTEREST")
+        await here.post(f"{one}:accept", "handler", "a-colleague")
+    assert (await here.get(f"{one}/text", "handler", first))["questions"] == ["能否继续居住"]
+    recused = await here.post(f"{one}:recuse", "handler", first, reason="RECUSAL_REASON_INTEREST")
     assert (users[recused["expert"]], recused["state"]) == (second, "CONSULTATION_STATE_DRAWN")
-    with refused("NOT_THE_EXPERT"):
-        await desk.post(f"{one}:accept", "mediator", first)
-    await desk.post(f"{one}:accept", "mediator", second)
+    with refused("PERMISSION_DENIED"):
+        await here.post(f"{one}:accept", "handler", first)
+    await there.post(f"{one}:accept", "handler", second)
     with refused("WRONG_STATE"):
         await desk.post(f"{one}:recordAdoption", "handler", "asker", adoption="OPINION_ADOPTION_ADOPTED", reason="好。")
-    await desk.post(f"{one}:signOpinion", "mediator", second, text=told("加固后可以居住"))
+    await there.post(f"{one}:signOpinion", "handler", second, text=told("加固后可以居住"))
     with refused("INVALID_FIELD"):
         await desk.post(f"{one}:recordAdoption", "handler", "asker", adoption="OPINION_ADOPTION_NOT_ADOPTED")
     closed = await desk.post(f"{one}:recordAdoption", "handler", "asker",
@@ -279,8 +284,9 @@ async def test_a_case_waits_for_an_expert_where_its_rule_lets_it_and_by_whoever_
     paused = await desk.post(f"{close}:pause", "handler", None, None, cause="expert", evidence=one)
     assert paused["state"] == "CLOCK_STATE_PAUSED"
     await desk.post(f"{one}:draw", "mediator", "asker")
-    await desk.post(f"{one}:accept", "handler", "doctor")
-    await desk.post(f"{one}:signOpinion", "handler", "doctor", text=told("半年后可以恢复"))
+    clinic = desk.at(f"{COUNTY}-health")
+    await clinic.post(f"{one}:accept", "handler", "doctor")
+    await clinic.post(f"{one}:signOpinion", "handler", "doctor", text=told("半年后可以恢复"))
     assert (await desk.post(f"{close}:resume", "handler"))["state"] == "CLOCK_STATE_RUNNING"
     found = (await desk.get(f"{case.name}/consultations", "mediator", "asker"))["consultations"]
     assert [each["name"] for each in found] == [one]

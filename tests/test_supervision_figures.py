@@ -22,14 +22,14 @@ from pb.escalation.v1 import (
     worklists_pb2_grpc,
 )
 
+from accord.commands.rules_command import SHIPPED
 from accord.embedded.stack import Stack
-from accord.rules_command import SHIPPED
 from bench.supervised import OFFICIAL, Supervised, insert, some_units, supervised
 from casework.supervision.figures.indicator import MatterFacts, StepFacts, Tally, stand, tally
 from casework.supervision.figures.reporting_period import local_day, reporting_period
 from casework.supervision.figures.suppression import BASE, SMALLEST
-from services.kit.rules import Rules, load_rules
-from tests.still import Still, standing_still
+from services.kit.rules import Rules
+from tests.still import Still, shipped_rules, standing_still
 
 NOW = "2026-11-24T10:30"
 UNITS = ("62", "6201", "620102", "620102-labour", "620103")
@@ -64,7 +64,7 @@ def under(unit: str) -> Callable[[str], bool]:
 async def counted(stack: Stack) -> AsyncIterator[Counted]:
     """Return escalation standing still over 10,000 open matters of 100 units."""
     async with standing_still(stack) as still:
-        now, rules = still.to(NOW), load_rules(SHIPPED)
+        now, rules = still.to(NOW), shipped_rules(SHIPPED)
         world = supervised(some_units(rules.units), now)
         async with still.database.begin() as connection:
             await insert(connection.raw, world)

@@ -13,8 +13,10 @@ from pb.clock.v1 import clock_pb2
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.feed.v1 import feed_pb2
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
-from pb.mediation.v1 import agreement_pb2, agreement_pb2_grpc, case_pb2, consent_pb2, mediation_pb2
+from pb.intake.v1 import report_pb2
+from pb.mediation.v1 import agreement_pb2, agreement_pb2_grpc, case_pb2, consent_pb2, content_pb2, mediation_pb2
 from pb.mediation.v1.consent_pb2_grpc import ConsentServiceStub
+from pb.mediation.v1.content_pb2_grpc import CaseContentServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 from pb.mediation.v1.mediators_pb2_grpc import MediatorServiceStub
 from pb.mediation.v1.people_pb2_grpc import PeopleServiceStub
@@ -69,6 +71,15 @@ class Standing(Act):
         path = f"/accord.clock.v1.ClockService/{verb}"
         answer = await call(self.still.channel, path, request.SerializeToString(), **self.still.as_(role, COUNTY))
         return answer.reason
+
+    async def corrected(self, category: str) -> None:
+        """Let the desk correct what kind of matter it is."""
+        request = content_pb2.RefreshCaseContentRequest(
+            name=self.case, content=report_pb2.ReportContent(text="拖欠工资。"), category=f"categories/{category}",
+            request_id=request_id(),
+        )  # fmt: skip
+        stub = CaseContentServiceStub(self.still.channel)
+        await stub.RefreshCaseContent(request, **self.still.as_service())
 
     async def told(self, kind: str) -> list[dict[str, Any]]:
         """Return what the events of a kind say."""
@@ -131,6 +142,18 @@ async def test_the_terms_begin_by_themselves_and_their_end_releases_everybody(
     assert set(await act.clocks()) == rules
     assert (await act.to(before)).state == consent_pb2.MEDIATION_STATE_MEDIATING
     assert (await act.to(end)).state == consent_pb2.MEDIATION_STATE_NOT_AGREED
+    await is_released(act)
+
+
+async def test_a_corrected_category_brings_the_term_of_its_law_from_the_beginning(still: Still) -> None:
+    act = await opened(still, 9, "neighbour")
+    await act.begun()
+    still.to("2026-03-06T09:00")
+    for category, rule in (("medical", "medical_mediation"), ("neighbour", ""), ("labour", "labour_mediation")):
+        await act.corrected(category)
+        assert set(await act.clocks()) == {"mediation_term", *([rule] if rule else [])}, category
+    assert (await act.to("2026-03-17T23:59:59")).state == consent_pb2.MEDIATION_STATE_MEDIATING
+    assert (await act.to("2026-03-18T00:00")).state == consent_pb2.MEDIATION_STATE_NOT_AGREED
     await is_released(act)
 
 

@@ -26,7 +26,7 @@ from casework.door.triage import (
     Under,
     Urgency,
 )
-from services.kit.rules import load_rules
+from tests.still import shipped_rules
 
 ORDER = list(Grade)
 PLAIN = CaseFacts(2, 0, "household", "routine", False, "neighbour/noise")
@@ -34,7 +34,7 @@ PLAIN = CaseFacts(2, 0, "household", "routine", False, "neighbour/noise")
 
 @pytest.fixture(scope="module")
 def table() -> DecisionTable:
-    return load_rules(Path(__file__).resolve().parent.parent / "rules").triage
+    return shipped_rules(Path(__file__).resolve().parent.parent / "rules").triage
 
 
 facts = st.builds(

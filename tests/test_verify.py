@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import asyncpg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pb.intake.v1 import intake_pb2, report_pb2
 
 from accord.embedded.stack import Stack
-from casework.chain import GENESIS, chain_hash, content_hash
+from casework.chain import GENESIS, canonical, chain_hash, content_hash
 from services.kit.storage.verification import HEADS, verify
 from tests.conftest import Clients, request_id
 from tests.patience import PATIENCE
@@ -228,3 +230,16 @@ async def _forge(connection: asyncpg.Connection, number: str) -> None:
             "UPDATE events SET actor = 'forged', content = $2, hash = $3 WHERE id = $1", row["id"], content, before
         )
     await connection.execute("UPDATE reports SET head = $2 WHERE number = $1", number, before)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inside: st.lists(inside) | st.dictionaries(st.text(), inside),
+    max_leaves=20,
+)
+
+
+@given(_JSON)
+def test_what_is_hashed_is_what_any_encoder_of_json_writes(value: object) -> None:
+    expected = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    assert canonical(value) == expected.encode()

@@ -1,4 +1,4 @@
-"""The two wheels: what they contain, that they run on their own, and that the contracts build with plain tools."""
+"""The wheels: what they contain, that they run on their own, and that the contracts build with plain tools."""
 
 from __future__ import annotations
 
@@ -53,19 +53,19 @@ def bare() -> dict[str, str]:
 
 
 def build(folder: Path) -> list[Path]:
-    """Build both wheels into a folder."""
+    """Build the wheels into a folder."""
     run(sys.executable, "-m", "accord.wheels", folder, cwd=ROOT, SOURCE_DATE_EPOCH="1800000000")
     return sorted(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Return `accord` and `accord_protos`, as built here."""
+    """Return `accord`, `accord_client` and `accord_protos`, as built here."""
     return build(tmp_path_factory.mktemp("wheels"))
 
 
-def new_environment(folder: Path, wheel: Path) -> tuple[Path, Path]:
-    """Return Python and site-packages of a new environment with one wheel, and nothing that it depends on."""
+def new_environment(folder: Path, *wheels: Path) -> tuple[Path, Path]:
+    """Return Python and site-packages of a new environment with these wheels, and nothing that they depend on."""
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
     told = "import sysconfig; print(sysconfig.get_path('purelib'))"
@@ -73,7 +73,7 @@ def new_environment(folder: Path, wheel: Path) -> tuple[Path, Path]:
     assert list(packages.iterdir()) == []
     run(
         sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python,
-        "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=folder,
+        "install", "--quiet", "--no-deps", "--no-index", *wheels, cwd=folder,
     )  # fmt: skip
     return python, packages
 
@@ -159,7 +159,7 @@ def wait_until_ready(file: Path, process: subprocess.Popen[bytes]) -> dict[str, 
 
 
 def test_a_client_needs_the_stubs_and_grpc_alone(wheels: list[Path], tmp_path: Path) -> None:
-    python, packages = new_environment(tmp_path / "environment", wheels[1])
+    python, packages = new_environment(tmp_path / "environment", wheels[2])
     assert names(packages) == {"accord_protos", "accord_protos.dist-info"}
     for needed in ("grpc", "google", "typing_extensions.py"):
         (packages / needed).symlink_to(PACKAGES / needed)

@@ -10,8 +10,8 @@ from typing import Any
 from google.protobuf.message import Message
 from pb.clock.v1 import clock_pb2
 from pb.escalation.v1 import escalation_pb2
-from pb.feed.v1 import feed_pb2
-from pb.intake.v1 import desk_pb2, intake_pb2, links_pb2, report_pb2, reporter_pb2
+from pb.feed.v1 import feed_pb2, history_pb2
+from pb.intake.v1 import desk_pb2, intake_pb2, links_pb2, public_pb2, report_pb2, reporter_pb2
 from pb.mediation.v1 import case_pb2, content_pb2, invitations_pb2, mediation_pb2, progress_pb2
 from PIL import Image
 
@@ -26,13 +26,16 @@ from tests import (
     world_grants,
     world_grids,
     world_hall,
+    world_hooks,
     world_ledger,
     world_letters,
     world_levels,
+    world_lookups,
     world_meetings,
     world_notices,
     world_offers,
     world_panel,
+    world_partners,
     world_people,
     world_plans,
     world_sessions,
@@ -109,6 +112,9 @@ async def new_world(clients: Clients) -> World:
     await world_notices.furnish(clients, case.name)
     await world_hall.furnish(clients, case.name)
     await world_grids.furnish(clients, case.name)
+    await world_hooks.furnish(clients, case.name)
+    await world_partners.furnish(clients, case.name)
+    await world_documents.carry(clients, case.name)
     sitting = await clients.accept(await clients.file_report("楼上装修，半夜敲墙。"))
     await world_sessions.furnish(clients, sitting.name)
     mediated = await world_agreement.mediated_case(clients)
@@ -288,6 +294,9 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "GetFilingChallenge": _filled(intake_pb2.GetFilingChallengeRequest, unit=_county),
     "FindSimilar": _filled(intake_pb2.FindSimilarRequest, text=lambda w: "路灯坏了，晚上看不见路。", unit=_county,
                            category=lambda w: "categories/municipal"),
+    "ListPublicServices": _filled(public_pb2.ListPublicServicesRequest, unit=_county),
+    "ListPublicReports": _filled(public_pb2.ListPublicReportsRequest, unit=_county),
+    "ListPublicUpdates": _filled(public_pb2.ListPublicUpdatesRequest, unit=_county),
     "ImportReports": _import,
     "GetReport": _filled(intake_pb2.GetReportRequest, name=_report),
     "GetReportContent": _filled(intake_pb2.GetReportContentRequest, name=lambda w: f"{w.report.name}/content"),
@@ -322,6 +331,8 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
                              reporter=lambda w: report_pb2.Reporter(display_name="来访人", phone="13800000002")),
     "AmendReport": _filled(desk_pb2.AmendReportRequest, name=_report, category=lambda w: "categories/family",
                            reporter=lambda w: report_pb2.Reporter(phone="13800000003"), reason=lambda w: "说错了"),
+    "SuggestUnits": _filled(desk_pb2.SuggestUnitsRequest, name=_report),
+    "SearchReports": _filled(desk_pb2.SearchReportsRequest, query=lambda w: "楼上 漏水"),
     "WithdrawReport": _filled(reporter_pb2.WithdrawReportRequest, name=_report),
     "RequestReview": _filled(reporter_pb2.RequestReviewRequest, name=lambda w: w.declined),
     "RateReport": _filled(reporter_pb2.RateReportRequest, name=lambda w: w.rated, contentment=lambda w: 1,
@@ -347,7 +358,8 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     ),
     "VerifyTask": _filled(mediation_pb2.VerifyTaskRequest, name=_task, sufficient=lambda w: True),
     "RequestClosing": _filled(mediation_pb2.RequestClosingRequest, name=_case, outcome=lambda w: 1),
-    "CloseCase": _filled(mediation_pb2.CloseCaseRequest, name=_case, approved=lambda w: False),
+    "CloseCase": _filled(mediation_pb2.CloseCaseRequest, name=_case, approved=lambda w: False,
+                          reason=lambda w: "缺送达回证"),
     "TransferCase": _filled(mediation_pb2.TransferCaseRequest, name=_case, unit=_county),
     "CreateEscalation": _new_escalation,
     "GetEscalation": _filled(escalation_pb2.GetEscalationRequest, name=_escalation),
@@ -355,6 +367,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "AcknowledgeEscalation": _filled(escalation_pb2.AcknowledgeEscalationRequest, name=_escalation),
     "ResolveEscalation": _filled(escalation_pb2.ResolveEscalationRequest, name=_escalation),
     "ListEvents": _filled(feed_pb2.ListEventsRequest, case=_case),
+    "GetSignedHistory": _filled(history_pb2.GetSignedHistoryRequest, case=_case),
     "WatchEvents": _filled(feed_pb2.WatchEventsRequest, case=_case, until_caught_up=lambda w: True),
     "AcknowledgeEvents": _filled(feed_pb2.AcknowledgeEventsRequest, consumer=_consumer, position=lambda w: 1),
     "ListEventTypes": _filled(feed_pb2.ListEventTypesRequest),
@@ -389,9 +402,12 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_forwards.requests(_filled),
     **world_plans.requests(_filled),
     **world_panel.requests(_filled),
+    **world_partners.requests(_filled, picture),
     **world_notices.requests(_filled),
     **world_grids.requests(_filled),
     **world_hall.requests(_filled),
+    **world_hooks.requests(_filled),
+    **world_lookups.requests(_filled),
     **world_meetings.requests(_filled),
     **world_warnings.requests(_filled),
     **world_clues.requests(_filled),

@@ -26,6 +26,7 @@ async def mediated_case(clients: Clients) -> str:
         given = await proof(clients, case.name)
         await case.do("ClaimPerformance", part.name, "clerk", amount_fen=300_00, evidence=given)
         await case.perform(part, 300_00)
+    await case.come(7)
     await case.do("EndMediation", ground=agreement_pb2.END_GROUND_GAP_TOO_WIDE)
     docking = docking_pb2.Docking(kind=1, procedure=1, hand_over_letter=f"letter-{request_id()}")
     handed_over = await case.do("CreateDocking", role="clerk", docking=docking)
@@ -111,6 +112,7 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "ReopenCase": filled(c.ReopenCaseRequest, name=_below(), reason=one, evidence=doc),
         "CreateDocking": filled(d.CreateDockingRequest, parent=_below(), docking=_docking),
         "ListSentDockings": filled(d.ListSentDockingsRequest, unit=lambda w: "units/620102-court"),
+        "ListDockingChanges": filled(d.ListDockingChangesRequest, parent=lambda w: "units/620102-court"),
         "GetDocking": filled(d.GetDockingRequest, name=docking),
         "ListDockings": filled(d.ListDockingsRequest, parent=_below()),
         "ConfirmDockingConsent": filled(d.ConfirmDockingConsentRequest, name=docking),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -67,15 +68,16 @@ def draft(**fields: Any) -> pb.DraftBacklogPlanRequest:
 
 
 async def furnish(clients: Clients) -> dict[str, str]:
-    """Return plans: one that waits for a decision, and one whose target is reached and not reported."""
-    number = f"{COUNTY}-2020-{int(request_id()[-5:], 16) % 100000 + 800000}"
+    """Return plans: one waits for a decision, the target of one is reached and not reported, one is to be ended."""
+    number = f"{COUNTY}-2020-{uuid.uuid4().int % 100000 + 800000}"
     await record(clients, report(number, 2000, DEPARTMENT), case(number, 2000, DEPARTMENT))
     officer = clients.as_("duty_officer", COUNTY, "plans-backlog")
-    drafted, running = [(await clients.backlog.DraftBacklogPlan(draft(), **officer)).name for _ in range(2)]
-    decide = pb.DecideBacklogPlanRequest(name=running, approved=True, request_id=request_id())
-    await clients.backlog.DecideBacklogPlan(decide, **clients.as_("supervisor", COUNTY, "approves-backlog"))
+    drafted, running, ended = [(await clients.backlog.DraftBacklogPlan(draft(), **officer)).name for _ in range(3)]
+    for plan in (running, ended):
+        decide = pb.DecideBacklogPlanRequest(name=plan, approved=True, request_id=request_id())
+        await clients.backlog.DecideBacklogPlan(decide, **clients.as_("supervisor", COUNTY, "approves-backlog"))
     await record(clients, closed(number, 2000, DEPARTMENT, case_pb2.OUTCOME_AGREED))
-    return {"drafted": drafted, "running": running}
+    return {"drafted": drafted, "running": running, "ended": ended}
 
 
 def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
@@ -95,5 +97,6 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "GetBacklogPlan": filled(pb.GetBacklogPlanRequest, name=of("running")),
         "ListBacklogPlans": filled(pb.ListBacklogPlansRequest, unit=just(UNIT)),
         "ListBacklogPlanMatters": filled(pb.ListBacklogPlanMattersRequest, parent=of("running")),
+        "EndBacklogPlan": filled(pb.EndBacklogPlanRequest, name=of("ended"), reason=just(1)),
         "ReportBacklogTarget": filled(pb.ReportBacklogTargetRequest, name=of("running", "/targets/1")),
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from pb.escalation.v1 import clues_pb2 as pb
+from pb.privacy.v1 import clues_pb2 as privacy
 
 from tests.conftest import COUNTY, Clients, request_id
 
@@ -63,7 +64,11 @@ async def furnish(clients: Clients) -> dict[str, str]:
     """Return clues by the RPC that each waits for."""
     keepers = Keepers(clients)
     unfounded = await keepers.clue(pb.CLUE_STATE_VERIFIED, pb.CLUE_FINDING_UNFOUNDED)
+    given = await keepers.do("RegisterClue", clue(), "clerk")
     return {
+        "code": given.code,
+        "words": given.words.partition(" / ")[0],
+        "given": given.name,
         "AssignClue": await keepers.clue(pb.CLUE_STATE_REGISTERED),
         "ReportClueVerification": await keepers.clue(pb.CLUE_STATE_VERIFYING),
         "TransferClue": await keepers.clue(pb.CLUE_STATE_VERIFIED),
@@ -109,4 +114,18 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "ReturnClue": filled(pb.ReturnClueRequest, name=of("ReturnClue"), text=just("请补充。")),
         "UseClue": filled(pb.UseClueRequest, name=of("UseClue"), target=lambda world: world.case),
         "CloseClue": filled(pb.CloseClueRequest, name=of("CloseClue"), result=just(3)),
+        "SignInByClue": filled(privacy.SignInByClueRequest, code=of("code"), second_factor=of("words")),
+        "ExportClue": filled(privacy.ExportClueRequest, name=of("given", "/file")),
+        "RequestClueErasure": filled(
+            privacy.RequestClueErasureRequest, name=of("given"), ground=just(3), evidence=just("order-1")
+        ),
+        "EraseClue": filled(privacy.EraseClueRequest, name=of("given")),
+        "RefuseClueErasure": filled(privacy.RefuseClueErasureRequest, name=of("given")),
+        "HoldClueData": filled(privacy.HoldClueDataRequest, name=of("given"), evidence=just("suit-1")),
+        "ReleaseClueData": filled(privacy.ReleaseClueDataRequest, name=of("given"), evidence=just("suit-1")),
+        "GetClueErasure": filled(privacy.GetClueErasureRequest, name=of("given", "/erasure")),
+        "GetClueErasureCertificate": filled(
+            privacy.GetClueErasureCertificateRequest, name=of("given", "/erasure/certificate")
+        ),
+        "ListDueClueErasures": filled(privacy.ListDueClueErasuresRequest, unit=just(UNIT)),
     }  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 from google.type import date_pb2
+from pb.access.v1 import grid_terms_pb2
 from pb.intake.v1 import grids_pb2 as pb
 from pb.intake.v1.grids_pb2_grpc import GridServiceStub
 
@@ -66,4 +67,8 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "RecordTraining": filled(pb.RecordTrainingRequest, name=worker,
                                  training=lambda w: pb.Training(title="入户走访与保密", date=day(0))),
         "ListOwnReports": filled(pb.ListOwnReportsRequest),
+        "ListGridTerms": filled(pb.ListGridTermsRequest),
+        "RecordGridTerms": filled(grid_terms_pb2.RecordGridTermsRequest, terms=lambda w: [grid_terms_pb2.GridTerm(
+            grid_worker=f"gridWorkers/{VILLAGE}-900001", version=1, account="walks-elsewhere", first_date=day(0),
+            last_date=day(100))]),
     }  # fmt: skip

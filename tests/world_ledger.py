@@ -98,7 +98,7 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "VerifyStrikeOff": filled(pb.VerifyStrikeOffRequest, name=of("checking"), verdict=lambda w: 2, reason=reason,
                                   text=text),
         "RecordLookBack": filled(pb.RecordLookBackRequest, name=of("struck_off", "/lookBacks/30"), text=text,
-                                 result=lambda w: 1),
+                                 result=lambda w: 2),
         "MoveLevel": filled(pb.MoveLevelRequest, name=of("city"), level=one, reason=reason, text=text,
                             keeper=lambda w: f"units/{COUNTY}"),
         "GetMatter": filled(pb.GetMatterRequest, name=of("worked")),

@@ -25,7 +25,8 @@ def heard(case: str, kind: str = "CaseReopened", sequence: int = 1, **fields: An
     """Return an event of mediation that happened now, to a case whose reporter can be reached."""
     now = Timestamp()
     now.FromDatetime(datetime.now(UTC))
-    given = {"service": "mediation", "unit": f"units/{COUNTY}", "reachable": True, "time": now, **fields}
+    why = {"reason": "REOPEN_REASON_NEW_FACTS"}
+    given = {"service": "mediation", "unit": f"units/{COUNTY}", "reachable": True, "time": now, "fields": why, **fields}
     return pb.HeardEvent(case=case, type=kind, sequence=sequence, **given)
 
 

@@ -8,15 +8,27 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.message import Message
 from pb.escalation.v1 import escalation_pb2
 from pb.intake.v1 import intake_pb2
-from pb.mediation.v1 import consent_pb2, erasure_pb2, invitations_pb2, mediators_pb2, people_pb2, safeguards_pb2
+from pb.mediation.v1 import (
+    consent_pb2,
+    erasure_pb2,
+    invitations_pb2,
+    mediators_pb2,
+    officials_pb2,
+    people_pb2,
+    safeguards_pb2,
+)
+from pb.mediation.v1.officials_pb2_grpc import OfficialServiceStub
 from pb.privacy.v1 import case_file_pb2, reports_pb2
 
 from tests.conftest import COUNTY, Clients, request_id
+from tests.world_grids import day
 
 if TYPE_CHECKING:
     from tests.world import World
 
 UNIT = f"units/{COUNTY}"
+_OFFICIALS: dict[str, officials_pb2.Official] = {}
+"""An entry of the list of officials, by the case of each world."""
 
 
 def party(side: int = 1, name: str = "马小川", phone: str = "13911112222", **fields: Any) -> people_pb2.Party:
@@ -55,6 +67,19 @@ def mediator(user: str, unit: str = UNIT, **fields: Any) -> mediators_pb2.Mediat
     return mediators_pb2.Mediator(**{**entry, **fields})
 
 
+def official(account: str, **fields: Any) -> officials_pb2.Official:
+    """Return an entry of the county's list of officials for the next hundred days, not yet sent."""
+    person = officials_pb2.OfficialPerson(display_name="吴经办", post="经办人")
+    entry = {"unit": UNIT, "account": account, "person": person, "first_date": day(0), "last_date": day(100)}
+    return officials_pb2.Official(**{**entry, **fields})
+
+
+def csv_of_officials(_: Any) -> bytes:
+    """Return a file with somebody new of the county."""
+    head = "account,display_name,post,unit,since,until"
+    return f"{head}\nwalks-{request_id()[-12:]},吴经办,经办人,{COUNTY},2026-01-01,".encode()
+
+
 def alert() -> safeguards_pb2.Alert:
     """Return an alert, not yet asked for."""
     facts = safeguards_pb2.AlertFacts(facts="有人持刀在三号楼。")
@@ -87,6 +112,9 @@ async def furnish(clients: Clients, case: str) -> None:
     name = mediator_name(case).removeprefix("mediators/")
     entry = mediators_pb2.CreateMediatorRequest(mediator_id=name, mediator=mediator(name), request_id=key())
     await clients.mediators.CreateMediator(entry, **clients.as_("unit_head"))
+    enter = officials_pb2.CreateOfficialRequest(official=official(f"walks-{request_id()}"), request_id=request_id())
+    stub = OfficialServiceStub(clients.channels["mediation"])
+    _OFFICIALS[case] = await stub.CreateOfficial(enter, **clients.as_("unit_head"))
 
 
 async def invited(clients: Clients, party: str, role: str = "clerk") -> invitations_pb2.Invitation:
@@ -154,6 +182,9 @@ def requests(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Mes
     def changed(w: World) -> people_pb2.Party:
         return people_pb2.Party(name=one(w), side=1, kind=1, details=party().details)
 
+    def listed(w: World) -> str:
+        return _OFFICIALS[w.case].name
+
     def changed_entry(w: World) -> mediators_pb2.Mediator:
         return mediator(entry(w).removeprefix("mediators/"), name=entry(w))
 
@@ -170,6 +201,7 @@ def requests(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Mes
         "ListParties": filled(people.ListPartiesRequest, parent=case),
         "UpdateParty": filled(people.UpdatePartyRequest, party=changed),
         "UnmaskParty": filled(people.UnmaskPartyRequest, name=one, purpose=purpose),
+        "CheckIdentity": filled(people.CheckIdentityRequest, name=one, document=lambda w: 1, matches=lambda w: True),
         "FindCasesByPhone": filled(people.FindCasesByPhoneRequest, phone=lambda w: "13911112222", purpose=purpose,
                                    display_name=lambda w: "某人",
                                    unit=lambda w: UNIT),
@@ -208,6 +240,14 @@ def requests(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Mes
         "GetMediator": filled(mediators.GetMediatorRequest, name=entry),
         "ListMediators": filled(mediators.ListMediatorsRequest, unit=lambda w: UNIT),
         "UpdateMediator": filled(mediators.UpdateMediatorRequest, mediator=changed_entry),
+        "CreateOfficial": filled(officials_pb2.CreateOfficialRequest,
+                                 official=lambda w: official(f"walks-{request_id()}")),
+        "ImportOfficials": filled(officials_pb2.ImportOfficialsRequest, content=csv_of_officials),
+        "GetOfficial": filled(officials_pb2.GetOfficialRequest, name=listed),
+        "ListOfficials": filled(officials_pb2.ListOfficialsRequest, unit=lambda w: UNIT),
+        "UpdateOfficial": filled(officials_pb2.UpdateOfficialRequest,
+                                 official=lambda w: official(_OFFICIALS[w.case].account, name=listed(w))),
+        "EndOfficial": filled(officials_pb2.EndOfficialRequest, name=listed, last_date=lambda w: day(50)),
         "ListCandidates": filled(mediators.ListCandidatesRequest, parent=case),
         "ChooseMediator": filled(mediators.ChooseMediatorRequest, name=one, mediator=entry),
         "AppointMediator": filled(mediators.AppointMediatorRequest, name=mediation, mediator=entry),

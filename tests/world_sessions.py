@@ -11,8 +11,10 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from pb.mediation.v1 import bookings_pb2, caucus_pb2, evidence_pb2, sessions_pb2
+from pb.escalation.v1 import worklists_pb2
+from pb.mediation.v1 import bookings_pb2, calendars_pb2, caucus_pb2, evidence_pb2, sessions_pb2
 from pb.mediation.v1.bookings_pb2_grpc import BookingServiceStub
+from pb.mediation.v1.calendars_pb2_grpc import CalendarServiceStub
 
 from tests.conftest import COUNTY, Clients, request_id
 from tests.people_of_case import Stubs, give_people
@@ -22,6 +24,8 @@ _DAYS = itertools.count(90)
 """A day of its own for whatever takes the hall: whoever shares the stack, it is free."""
 _BOOKED: dict[str, str] = {}
 """A booking that is cancelled, by the case of each world."""
+_CALENDARS: dict[str, str] = {}
+"""The secret of a calendar's address, by the case of each world."""
 PDF = b"%PDF-1.7\nthis is a deed of the house\n%%EOF\n"
 
 
@@ -64,6 +68,10 @@ async def furnish(clients: Clients, case: str) -> None:
     book = bookings_pb2.BookRoomRequest(parent=HALL, booking=new_booking(next(_DAYS)), request_id=request_id())
     booked = await BookingServiceStub(clients.channels["mediation"]).BookRoom(book, **clients.as_("unit_head"))
     _BOOKED[case] = booked.name
+    made = await CalendarServiceStub(clients.channels["mediation"]).MakeCalendarAddress(
+        calendars_pb2.MakeCalendarAddressRequest(request_id=request_id()), **clients.as_("clerk", sub="subscriber")
+    )
+    _CALENDARS[case] = made.path.rpartition("/")[2]
     for _ in range(2):
         await stubs.sessions.ScheduleSession(_schedule(case, new_session()), **mediator)
     second = f"{case}/sessions/2"
@@ -137,8 +145,14 @@ REQUESTS: dict[str, Callable[[Any, str], Message]] = {
     "ListBookings": _room(bookings_pb2.ListBookingsRequest, parent=HALL, unit=f"units/{COUNTY}"),
     "CancelBooking": lambda world, server: bookings_pb2.CancelBookingRequest(
         name=_BOOKED[world.sitting], request_id=request_id()),
+    "MakeCalendarAddress": _room(calendars_pb2.MakeCalendarAddressRequest),
+    "GetCalendarAddress": _room(calendars_pb2.GetCalendarAddressRequest),
+    "RevokeCalendarAddress": _room(calendars_pb2.RevokeCalendarAddressRequest),
+    "ReadCalendar": lambda world, server: calendars_pb2.ReadCalendarRequest(code=_CALENDARS[world.sitting]),
+    "GetDeadlines": _room(worklists_pb2.GetDeadlinesRequest),
     "ScheduleSession": _named(_S.ScheduleSessionRequest, "", session=lambda w: _in_the_hall(next(_DAYS))),
     "GetSession": _named(_S.GetSessionRequest, "/sessions/1"),
+    "ListOwnSessions": lambda world, server: _S.ListOwnSessionsRequest(),
     "ListSessions": _named(_S.ListSessionsRequest, ""),
     "GetSessionContent": _named(_S.GetSessionContentRequest, "/sessions/1/content"),
     "StartSession": _named(_S.StartSessionRequest, "/sessions/1"),

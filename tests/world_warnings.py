@@ -199,6 +199,7 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
                                         replies=just([r.PairReply(pair=1, adoption=1)])),
         "RecordRecommendationVisit": filled(r.RecordRecommendationVisitRequest, name=of("replied"),
                                             pairs=just([r.PairVisit(pair=1, carried_out=1)])),
+        "CloseRecommendation": filled(r.CloseRecommendationRequest, name=of("replied")),
         "GetMeasuredEffect": filled(r.GetMeasuredEffectRequest, name=of("served", "/effect")),
         "GetRecommendationDocument": filled(r.GetRecommendationDocumentRequest, name=of("served", "/document")),
         "CreateCampaign": lambda world, server: campaign(),

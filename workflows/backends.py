@@ -15,6 +15,7 @@ from pb.escalation.v1.meetings_pb2_grpc import MeetingServiceStub
 from pb.escalation.v1.schedules_pb2_grpc import ScheduleServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
+from pb.mediation.v1.docking_pb2_grpc import DockingServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 from pb.mediation.v1.plan_migrations_pb2_grpc import PlanMigrationServiceStub
 
@@ -31,6 +32,7 @@ class Backends:
 
     intake: IntakeServiceStub
     mediation: MediationServiceStub
+    dockings: DockingServiceStub
     plan_migrations: PlanMigrationServiceStub
     escalation: EscalationServiceStub
     meetings: MeetingServiceStub
@@ -43,11 +45,11 @@ class Backends:
     channels: tuple[grpc.aio.Channel, ...]
 
     @classmethod
-    def of(cls, settings: ClientSettings) -> Backends:
-        """Return stubs that authenticate as this process's machine client."""
+    def of(cls, settings: ClientSettings, mint: TokenMint | None = None) -> Backends:
+        """Return stubs that authenticate as this process's machine client, or with other tokens."""
         if settings.client_key_file is None or not settings.client_name:
             raise SystemExit("ACCORD_CLIENT_NAME and ACCORD_CLIENT_KEY_FILE must be set")
-        mint = TokenMint(settings.client_name, settings.client_key_file)
+        mint = mint or TokenMint(settings.client_name, settings.client_key_file)
         tls = Tls.of(settings)
         addresses = {
             Source.INTAKE: settings.intake_address,
@@ -63,6 +65,7 @@ class Backends:
         return cls(
             intake=IntakeServiceStub(channels[Source.INTAKE]),
             mediation=MediationServiceStub(channels[Source.MEDIATION]),
+            dockings=DockingServiceStub(channels[Source.MEDIATION]),
             plan_migrations=PlanMigrationServiceStub(channels[Source.MEDIATION]),
             escalation=EscalationServiceStub(escalation),
             meetings=MeetingServiceStub(escalation),

@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.json_format import MessageToDict
 from pb.feed.v1 import feed_pb2
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from workflows.backends import Backends
 from workflows.engine.failures import failure
@@ -65,6 +65,13 @@ def _short(payload: dict[str, Any], field: str) -> str:
     return str(payload.get(field, "")).removeprefix(_PREFIX[field])
 
 
+def _slow() -> ApplicationError:
+    """Return a failure that is no fault and logged as none: the history is read outside of the workflow task then."""
+    return ApplicationError(
+        "the services are slow", type="slow", non_retryable=True, category=ApplicationErrorCategory.BENIGN
+    )
+
+
 class Chains:
     """Reads histories for workflows."""
 
@@ -82,10 +89,13 @@ class Chains:
         if not activity.info().is_local:
             return await self._read(asked)
         if time.monotonic() < self._slow_until:
-            raise ApplicationError("the services are slow", type="slow", non_retryable=True)
+            raise _slow()
         try:
             async with asyncio.timeout(_AT_ONCE):
                 return await self._read(asked)
+        except TimeoutError:
+            self._slow_until = time.monotonic() + _SLOW
+            raise _slow() from None
         except Exception:
             self._slow_until = time.monotonic() + _SLOW
             raise

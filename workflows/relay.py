@@ -31,16 +31,18 @@ from temporalio.service import RPCError, RPCStatusCode
 from casework.names import area_of_number, collection_of, number_of
 from services.kit.serving import telemetry
 from services.kit.serving.businesstime import BusinessTime
+from services.kit.serving.health import serve_health
 from services.kit.serving.loops import Loop, Loops
 from services.kit.serving.settings import ClientSettings, read_settings
 from workflows.backends import Backends
 from workflows.cases.workflow import first_attributes
 from workflows.chains import heard
-from workflows.engine.health import serve_health
 from workflows.engine.runtime import connect, watch_engine
-from workflows.feeds import erasures, facts, notices, places, reporters, standings
+from workflows.feeds import attachments, erasures, facts, notices, places, reporters, standings, terms
 from workflows.feeds.places import Place
 from workflows.files import workflow as file
+from workflows.hooks.following import Deliverer, keep_delivering
+from workflows.hooks.posting import Poster
 from workflows.messages import (
     CASE_WORKFLOW,
     DEFAULT_PURSUED,
@@ -252,7 +254,7 @@ async def relay(settings: RelaySettings) -> None:
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     loops, backends = Loops(), Backends.of(settings)
     standing = {"temporal": "not connected yet"}
-    health = await serve_health(settings.metrics_port, lambda: standing | loops.standing())
+    health = await serve_health(settings, lambda: standing | loops.standing())
     # The safety net does not need Temporal: while it is down, deadlines fire late.
     loops.start("net", lambda loop: net.keep(loop, backends, settings.time_speed), net.WITHIN)
     # Neither does the read model of supervision.
@@ -260,9 +262,12 @@ async def relay(settings: RelaySettings) -> None:
         project = partial(facts.project, source=source, facts=facts.FactsBackends.of(backends))
         loops.start(f"facts-{source}", project, facts.WITHIN)
     # Neither does the standing of cases.
+    loops.start("terms", lambda loop: terms.tell_all(loop, backends), terms.WITHIN)
     loops.start("standings", lambda loop: standings.hand_on_all(loop, backends))
     # Neither does what reporters do by their receipt.
     loops.start("reporters", lambda loop: reporters.pass_on_all(loop, backends))
+    # Neither does what partners attach.
+    loops.start("attachments", lambda loop: attachments.bring_all(loop, backends))
     # Neither do erasures.
     for source in (Source.MEDIATION, Source.INTAKE):
         loops.start(f"erasures-{source}", partial(erasures.carry, backends=backends, source=source))
@@ -274,6 +279,9 @@ async def relay(settings: RelaySettings) -> None:
             loops.start(f"{consumer}-{source}", take_down)
     sender = sending.Sender.of(backends, settings)
     loops.start("sender", partial(sending.keep_sending, sender=sender, more=outbox.more), sending.WITHIN)
+    # Neither do events for other systems.
+    poster = Poster(settings.hook_networks)
+    loops.start("hooks", partial(keep_delivering, deliverer=Deliverer(backends, poster)))
     connecting = asyncio.ensure_future(connect(settings))
     await asyncio.wait({connecting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if connecting.done():
@@ -291,6 +299,7 @@ async def relay(settings: RelaySettings) -> None:
     connecting.cancel()
     await loops.stop()
     await sender.close()
+    await poster.close()
     await backends.close()
     if health:
         health.close()

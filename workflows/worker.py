@@ -14,13 +14,13 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from services.kit.serving import telemetry
 from services.kit.serving.businesstime import BusinessTime
+from services.kit.serving.health import serve_health
 from services.kit.serving.loops import Loops
 from services.kit.serving.settings import ClientSettings, read_settings
 from workflows.backends import Backends
 from workflows.cases.activities import Activities
 from workflows.cases.workflow import CaseWorkflow
 from workflows.chains import Chains
-from workflows.engine.health import serve_health
 from workflows.engine.runtime import connect, watch_engine
 from workflows.engine.unfailing import Unfailing
 from workflows.files.activities import Findings
@@ -66,7 +66,7 @@ async def work(settings: ClientSettings) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     loops, standing = Loops(), {"worker": "not started yet"}
-    health = await serve_health(settings.metrics_port, lambda: standing | loops.standing())
+    health = await serve_health(settings, lambda: standing | loops.standing())
     connecting = asyncio.ensure_future(connect(settings))
     await asyncio.wait({connecting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if not connecting.done():

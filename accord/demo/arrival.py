@@ -49,14 +49,7 @@ class Arrivals:
 
 async def arrive(scene: Scene, arrivals: Arrivals, told: GeneratedReport, random: Random) -> report_pb2.Report | None:
     """File a report and decide on it; return it if it was accepted, None otherwise."""
-    await scene.until(told.submitted_at)
-    place = arrivals.filed[told.number]
-    try:
-        report = await _file(scene, told)
-        place.set_result(report.name)
-    finally:
-        place.cancel()  # no effect on one that has a result
-    scene.done["received"] += 1
+    report = await receive(scene, arrivals, told)
     received_at = instant(report.receive_time)
     if door.is_service(told):
         at = await scene.after(random, received_at, (0.2, 0.5))
@@ -70,6 +63,19 @@ async def arrive(scene: Scene, arrivals: Arrivals, told: GeneratedReport, random
     if accepted and arrivals.fate(told) == MERGED:
         scene.total.update(opened=1, handled=1, closed=1)  # nobody saw that it was told twice: it is a case like others
     return decided if accepted else None
+
+
+async def receive(scene: Scene, arrivals: Arrivals, told: GeneratedReport) -> report_pb2.Report:
+    """File a report when its time has come, and return it."""
+    await scene.until(told.submitted_at)
+    place = arrivals.filed[told.number]
+    try:
+        report = await _file(scene, told)
+        place.set_result(report.name)
+    finally:
+        place.cancel()  # no effect on one that has a result
+    scene.done["received"] += 1
+    return report
 
 
 async def _file(scene: Scene, told: GeneratedReport) -> report_pb2.Report:

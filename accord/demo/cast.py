@@ -19,6 +19,7 @@ from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
+from pb.mediation.v1.officials_pb2_grpc import OfficialServiceStub
 
 from accord.demo.desk import Desk
 from accord.embedded import certificates
@@ -67,6 +68,7 @@ class Cast:
         self._channels = {name: channel(facts["addresses"][name]) for name in SERVICES}
         self.intake: Any = IntakeServiceStub(self._channels["intake"])
         self.mediation: Any = MediationServiceStub(self._channels["mediation"])
+        self.officials: Any = OfficialServiceStub(self._channels["mediation"])
         self.escalation: Any = EscalationServiceStub(self._channels["escalation"])
         self.feeds: dict[str, Any] = {name: FeedServiceStub(channel) for name, channel in self._channels.items()}
         self.rest = httpx.AsyncClient(base_url=facts["urls"]["api"], timeout=_TIMEOUT, trust_env=False)

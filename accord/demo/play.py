@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
+from accord.demo import officials
 from accord.demo.arrival import DECLINED, Arrivals, arrive
 from accord.demo.board import Board
 from accord.demo.cast import Cast, Refused
@@ -38,10 +39,11 @@ _TICK = 0.25
 
 @dataclass(frozen=True)
 class Bill:
-    """What is played: so many reports of a generated day, told apart by the seed."""
+    """What is played: so many reports of a generated day in a region, told apart by the seed."""
 
     reports: int
     seed: int
+    region: str = "62"
 
 
 @dataclass
@@ -73,12 +75,13 @@ async def play(
 async def _play(scene: Scene, bill: Bill, progress: Progress) -> Played:
     began_at, began_real = scene.now(), datetime.now(UTC)
     day = began_at.astimezone(LOCAL).date() + timedelta(days=1)
-    told = _day(bill, day, scene.units)
+    told = reports_of(bill, day, scene.units)
     arrivals = Arrivals.of(told)
     scene.total = _totals(arrivals)
     supervision = Supervision(scene)
     with _running(asyncio.create_task(scene.board.follow())), _running(asyncio.create_task(_tick(scene, progress))):
         lives = [asyncio.create_task(_live(scene, supervision, arrivals, each)) for each in told]
+        lives.append(asyncio.create_task(officials.enter(scene, told, day)))
         late = await _finished(scene, lives)
         for life in late:
             life.cancel()
@@ -109,10 +112,10 @@ async def _finished(scene: Scene, lives: list[asyncio.Task[None]]) -> set[asynci
     return left
 
 
-def _day(bill: Bill, day: date, units: UnitTree) -> list[GeneratedReport]:
+def reports_of(bill: Bill, day: date, units: UnitTree) -> list[GeneratedReport]:
     """Return the reports, moved to the day on which they are played: a seed gives the same matters at any time."""
     moved = timedelta(days=(day - _GENERATED_FOR).days)
-    generated = reports(bill.seed, bill.reports, _GENERATED_FOR, units=units)
+    generated = reports(bill.seed, bill.reports, _GENERATED_FOR, bill.region, units)
     return [replace(told, submitted_at=told.submitted_at + moved) for told in generated]
 
 

@@ -24,6 +24,7 @@ from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 from temporalio.client import Client, WorkflowExecution
 
 from accord.demo.cast import SERVICES, channel
+from accord.embedded.engines.temporal import own_namespace
 from accord.embedded.keys import Keys, client_token
 from casework.names import last
 from services.kit.instants import instant
@@ -167,7 +168,7 @@ class Reader:
 
     async def _settled(self, since_real: datetime) -> dict[str, int]:
         """Return how many workflows stand how, once nothing moves: the last signals are still on their way."""
-        client = await Client.connect(self._facts["addresses"]["temporal"])
+        client = await Client.connect(self._facts["addresses"]["temporal"], namespace=own_namespace())
         since = (since_real - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         query = f"WorkflowType = 'CaseWorkflow' AND StartTime >= '{since}'"
         before: dict[str, int] = {}

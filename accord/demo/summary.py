@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from statistics import median
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from accord.demo.comparison import Comparison
+from accord.demo.partnered import Partnered
 from accord.demo.play import Played
 from accord.demo.record import Record, Told
 from accord.demo.words import Narrator
@@ -34,7 +36,9 @@ class Summary:
         self._comparison = comparison
         self._units = units
 
-    def print(self, played: Played, speed: float, measures: dict[str, str]) -> None:
+    def print(
+        self, played: Played, speed: float, measures: dict[str, str], partners: Sequence[Partnered] = ()
+    ) -> None:  # fmt: skip
         """Print all parts; `measures` word the tasks of the sample case."""
         self._head(played, speed)
         self._sources()
@@ -45,6 +49,7 @@ class Summary:
         self._duplicates()
         self._timeline(measures)
         self._checks(played)
+        self._partners(partners)
 
     def say(self, line: str = "", style: str = "") -> None:
         """Print one line."""
@@ -195,6 +200,29 @@ class Summary:
             self.say(f"  cases left unfinished   {self._comparison.open}", "red")
         elif not self._comparison.odd:
             self.say("  every case was carried to its end, each event in an order that can be", "green")
+
+    def _partners(self, partners: Sequence[Partnered]) -> None:
+        """Say what came of the items of partners, whose systems lose, repeat and lie."""
+        table = _table(
+            "Partners, whose systems lose, repeat and lie", "items", "wrong", "taken in", "lies", "refused", "attached",
+            "compared", "returned and told", "letters back",
+        )  # fmt: skip
+        for each in partners:
+            day = each.day
+            table.add_row(
+                self._units.known(day.unit).name,
+                *map(_number, (day.items, day.wrong, len(day.taken), day.lies, day.lies_refused, len(day.attached),
+                               day.rounds, each.told, len(day.dockings))),
+            )  # fmt: skip
+        if not partners:
+            return
+        self._show(table)
+        uneven = [self._units.known(each.day.unit).name for each in partners if not each.even]
+        if uneven:
+            self.say(f"  lost, twice or not told: {', '.join(uneven)}", "red")
+        else:
+            self.say("  no item is lost and none is there twice; every partner was told of every one", "green")
+            self.say("  receipt and term of every letter came back to the court and to the police", "green")
 
     def _unmeant(self, played: Played) -> None:
         """Say which deadlines passed that nobody had meant to let pass."""

@@ -98,6 +98,7 @@ _SENTENCES: dict[str, Callable[[Narrator, dict[str, Any]], str]] = {
     "ReportAccepted": lambda n, p: f"accepted; accountable: {n.unit(p['unit'])}",
     "ContentRead": lambda n, p: "sealed content read, to hand it over to the case",
     "CaseOpened": _opened,
+    "PartyAdded": lambda n, p: f"party {int(p['party'])} added: {_word(p['side'], 'SIDE')}",
     "TaskSigned": lambda n, p: f"{n.task(p['task'])} signed for by {n.unit(p['unit'])}",
     "TaskReturned": lambda n, p: f"{n.task(p['task'])} returned: {p['reason']}",
     "TaskDispatched": lambda n, p: f"{n.task(p['task'])} dispatched again to {n.unit(p['unit'])}",

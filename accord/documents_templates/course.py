@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accord.documents_templates.layout import Page
 from accord.documents_templates.opening import SIGNED
-from accord.documents_templates.parts import party_signatures
+from accord.documents_templates.parts import mediator_signature, party_signatures
 
 
 def _recusal(page: Page) -> None:
@@ -88,7 +88,8 @@ def _record(page: Page) -> None:
     page.text("{{ result }}", "{{ result }}")
     page.text("{{ read_back }}", "{{ read_back }}")
     party_signatures(page, *SIGNED)
-    page.sign(("人民调解员（签名）", "Mediator, signature"), ("记录人（签名）", "Recorder, signature"))
+    mediator_signature(page, "mediators")
+    page.sign(("记录人（签名）", "Recorder, signature"))
     page.day()
     page.free()
 

@@ -20,6 +20,7 @@ def _application(page: Page) -> None:
             *party_rows(page, "respondents"),
             [(pick("纠纷简要情况", "The dispute in short"), 1, "label"), ("{{ facts }}", 7, "tall")],
             [(pick("当事人申请事项", "What is asked for"), 1, "label"), ("{{ claims }}", 7, "tall")],
+            [(pick("证据材料", "Means of proof"), 1, "label"), ("{{ proofs }}", 7)],
         ],
         size=10.5 if pick("zh", "en") == "zh" else 9,
     )
@@ -49,8 +50,9 @@ def _register(page: Page) -> None:
             ],
             *party_rows(page, "parties"),
             [(pick("发生地点", "Place"), 1, "label"), ("{{ place }}", 7)],
-            [(pick("纠纷简要情况", "The dispute in short"), 1, "label"), ("{{ facts }}", 7, "tall")],
+            [(pick("纠纷简要情况", "The dispute in short"), 1, "label"), ("{{ facts }}", 7)],
             [(pick("请求事项", "What is asked for"), 1, "label"), ("{{ claims }}", 7)],
+            [(pick("证据材料", "Means of proof"), 1, "label"), ("{{ proofs }}", 7)],
         ],
         size=10.5 if pick("zh", "en") == "zh" else 9,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from accord.documents_templates.parts import (
     PARTY_WIDTHS,
     clause_lines,
     labelled,
+    mediator_signature,
     party_lines,
     party_rows,
     party_signatures,
@@ -47,7 +48,8 @@ def _agreement(page: Page) -> None:
     page.text("本协议一式{{ copies }}，当事人各执一份，人民调解委员会留存一份。",
               "Made in {{ copies }} copies: one for each party and one for the committee.")  # fmt: skip
     party_signatures(page, *SIGNED)
-    page.sign(("人民调解员（签名）", "Mediator, signature"), ("记录人（签名）", "Recorder, signature"))
+    mediator_signature(page)
+    page.sign(("记录人（签名）", "Recorder, signature"))
     page.seal(day="{{ made }}")
     page.free()
 
@@ -84,7 +86,8 @@ def _oral_agreement(page: Page) -> None:
         "口头协议自各方当事人达成协议之日起生效，具有法律约束力。（《人民调解法》第三十条、第三十一条）",
         "An oral agreement takes effect on the day it is reached, and binds (People's Mediation Law art. 30, 31).",
     )
-    page.sign(("人民调解员（签名）", "Mediator, signature"), ("记录人（签名）", "Recorder, signature"))
+    mediator_signature(page)
+    page.sign(("记录人（签名）", "Recorder, signature"))
     page.seal()
     page.free()
 

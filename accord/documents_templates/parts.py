@@ -91,6 +91,13 @@ def party_signatures(page: Page, zh: str, en: str) -> None:
     page.control("{%p endfor %}")
 
 
+def mediator_signature(page: Page, variable: str = "mediator") -> None:
+    """Write a line for the mediator's signature, with the name where it is known."""
+    name = f"{{% if {variable} %}}（{{{{ {variable} }}}}）{{% endif %}}"
+    known = f"{{% if {variable} %}} ({{{{ {variable} }}}}){{% endif %}}"
+    page.sign((f"人民调解员{name}（签名）", f"Mediator{known}, signature"))
+
+
 def labelled(page: Page, rows: Sequence[tuple[str, str, str]]) -> list[list[Cell]]:
     """Return rows of a table of two columns: a label in both languages, and what is filled in beside it."""
     return [[(page.pick(zh, en), 1, "label"), (f"{{{{ {name} }}}}", 1)] for zh, en, name in rows]

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterable
@@ -16,13 +17,15 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from accord.embedded.folder import StackError, write_json, write_private
 from accord.embedded.secret import SERVICES
-from services.kit.serving.codes import AGENT, HOLDER, INVITED, REPORTER
+from casework.units import is_code
+from services.kit.serving.codes import AGENT, CALENDAR, HOLDER, INFORMANT, INVITED, REPORTER
 from services.kit.serving.codes import ISSUER as CODES
 from services.kit.serving.tokens import DEMO, audience_of
+from services.kit.signatures import SigningKey
 
 AUDIENCE = "accord"
 EMBEDDED_ISSUER = "accord-embedded"
@@ -42,7 +45,7 @@ CLIENT_ROLES = {
 """Machine clients that sign their own tokens, as issuer `accord-<name>`, and the roles each may claim."""
 
 
-CODE_ROLES = (HOLDER, REPORTER, INVITED, AGENT)
+CODE_ROLES = (HOLDER, REPORTER, INVITED, AGENT, INFORMANT, CALENDAR)
 """Roles of people who come by a code."""
 
 
@@ -68,9 +71,24 @@ class Keys:
         return self.folder / "trust.json"
 
     @property
+    def accounts(self) -> Path:
+        """The service accounts of the embedded issuer, with their public keys."""
+        return self.folder / "accounts.json"
+
+    @property
     def codes(self) -> Path:
         """Private key with which services sign tokens for holders of receipts and invitations."""
         return self.folder / "codes.pem"
+
+    @property
+    def portable(self) -> Path:
+        """Private key with which portable case files are signed."""
+        return self.folder / "portable.pem"
+
+    @property
+    def portable_trust(self) -> Path:
+        """Whose portable case files are taken in: this installation's own, until the operator adds others."""
+        return self.folder / "portable-trust.json"
 
     def client(self, name: str) -> Path:
         """Private key of the machine client `name`."""
@@ -84,8 +102,34 @@ def ensure_keys(folder: Path) -> Keys:
     for path in (keys.issuer, keys.codes, *(keys.client(name) for name in CLIENT_ROLES)):
         if not path.exists():
             write_private(path, _new_key())
+    if not keys.portable.exists():
+        write_private(keys.portable, _written(ed25519.Ed25519PrivateKey.generate()))
+    if not keys.portable_trust.exists():
+        own = SigningKey(keys.portable)
+        write_json(keys.portable_trust, {"keys": [{**own.public, "kid": own.id, "name": "accord"}]})
     write_json(keys.trust, _trust(keys))
     return keys
+
+
+def add_account(keys: Keys, name: str, roles: Iterable[str], unit: str, key_file: Path) -> None:
+    """Register a service account of the embedded issuer, with a new key; one of this name gets the new key instead."""
+    given = list(roles)
+    if not re.fullmatch(r"[a-z][a-z0-9-]{2,60}", name) or name.startswith("accord-"):
+        raise StackError(f"{name!r}: a name has small letters, digits and hyphens, and does not begin with accord-")
+    if not is_code(unit):
+        raise StackError(f"{unit!r} is not the code of a unit")
+    for role in given:
+        if role not in ROLES or role == "service":
+            raise StackError(f"there is no role {role!r} for it; roles are {', '.join(ROLES[:-1])}")
+    if key_file.exists():
+        raise StackError(f"{key_file} is there already, and is not overwritten")
+    try:
+        known = json.loads(keys.accounts.read_text("utf-8")) if keys.accounts.exists() else []
+        write_private(key_file, _new_key())
+        entry = {"client_id": name, "roles": given, "unit": unit, "jwks": {"keys": [public_jwk(key_file)]}}
+        write_json(keys.accounts, [*(each for each in known if each["client_id"] != name), entry])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StackError(f"{keys.accounts}, {key_file}: {error}") from None
 
 
 def ensure_master(keys: Keys, sealed: bool) -> None:
@@ -101,11 +145,12 @@ def ensure_master(keys: Keys, sealed: bool) -> None:
 
 
 def _new_key() -> str:
-    return (
-        ec.generate_private_key(ec.SECP256R1())
-        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        .decode()
-    )
+    return _written(ec.generate_private_key(ec.SECP256R1()))
+
+
+def _written(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> str:
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(*form).decode()
 
 
 def _trust(keys: Keys) -> dict[str, Any]:
@@ -180,11 +225,16 @@ def mint(
     return jwt.encode(claims, _load(key_file), algorithm="ES256", headers={"kid": public_jwk(key_file)["kid"]})
 
 
+def demo_account(role: str, unit: str) -> str:
+    """Return the account of the demo user with this role in this unit."""
+    return f"demo-{role}-{unit}"
+
+
 def demo_token(keys: Keys, role: str, unit: str, sub: str | None = None, ttl: timedelta = timedelta(hours=12)) -> str:
     """A token of the embedded issuer for a demo user with this role in this unit; StackError for an unknown role."""
     if role not in ROLES:
         raise StackError(f"there is no role {role!r}; roles are {', '.join(ROLES)}")
-    return mint(keys.issuer, EMBEDDED_ISSUER, sub or f"demo-{role}-{unit}", [role], unit, ttl)
+    return mint(keys.issuer, EMBEDDED_ISSUER, sub or demo_account(role, unit), [role], unit, ttl)
 
 
 def client_token(

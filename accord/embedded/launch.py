@@ -23,6 +23,7 @@ import os
 import sys
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 _PR_SET_KEEPCAPS = 8
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
@@ -59,6 +60,21 @@ def _become(uid: int, gid: int, reach: bool) -> None:
         _keep_reach()
 
 
+def be_called(name: str) -> None:
+    """Give this process a name, of 15 characters at most, in `ps -o comm` and `top`."""
+    if sys.platform == "linux":
+        text = ctypes.create_string_buffer(name.encode()[:15])
+        _prctl(_PR_SET_NAME, ctypes.addressof(text))
+
+
+def die_with(supervisor: int, death_signal: int) -> None:
+    """Ask the kernel for a signal when the parent dies; end at once if it died before."""
+    if sys.platform == "linux":
+        _prctl(_PR_SET_PDEATHSIG, death_signal)
+        if os.getppid() != supervisor:
+            sys.exit(f"the supervisor {supervisor} is gone")
+
+
 def main(arguments: list[str]) -> None:
     """Become the command: `supervisor-pid death-signal account-or-dash command...`."""
     supervisor, death_signal, account, *command = arguments
@@ -66,10 +82,7 @@ def main(arguments: list[str]) -> None:
     try:
         if account != "-":
             _become(**json.loads(account))
-        if sys.platform == "linux":
-            _prctl(_PR_SET_PDEATHSIG, int(death_signal))
-            if os.getppid() != int(supervisor):
-                sys.exit(f"the supervisor {supervisor} is gone")
+        die_with(int(supervisor), int(death_signal))
         os.execvp(command[0], command)
     except OSError as error:
         sys.exit(f"cannot start {command[0]}: {error}")

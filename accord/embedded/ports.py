@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import psutil
 
@@ -65,7 +65,7 @@ def choose(folder: StateFolder, base: int | None = None, given: Mapping[str, int
     open_choice = [name for name, port in ports.items() if port == 0]
     taken = set(ports.values())
     for name in open_choice:
-        ports[name] = _pick(remembered.get(name), taken)
+        ports[name] = pick(taken, remembered.get(name))
         taken.add(ports[name])
     _check_range(ports)
     # Whatever was chosen stays: the next start without options finds every client where it left it.
@@ -97,7 +97,8 @@ def _check_range(ports: Ports) -> None:
         owner[port] = name
 
 
-def _pick(remembered: int | None, taken: set[int]) -> int:
+def pick(taken: Collection[int], remembered: int | None = None) -> int:
+    """Return a free port that is not taken: the one remembered if it can be. Raises StackError."""
     if remembered and remembered not in taken and is_free(remembered):
         return remembered
     among = _range()

@@ -48,6 +48,7 @@ class ProcessSpec:
 
     `clear` is asked before every start and answers False while something of the last run is still in the way.
     `ready` answers True once the process serves; without it a process is ready as soon as it runs.
+    `module` is what `command` runs in Python: where a fork server can be, it is run by a fork.
     `death_signal` is what the kernel sends it when the supervisor is killed; `hurry_signal` ends it without grace.
     """
 
@@ -63,6 +64,7 @@ class ProcessSpec:
     death_signal: signal.Signals = signal.SIGKILL
     grace_seconds: float = 10.0
     account: Account | None = None
+    module: str = ""
 
 
 def launched(command: Iterable[str], account: Account | None, death_signal: signal.Signals) -> list[str]:

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,13 +17,14 @@ from typing import Protocol, TypeVar
 from accord.embedded import ports as port_choice
 from accord.embedded.engines.database import admin_url, ensure_database, is_sealed
 from accord.embedded.engines.postgres import EmbeddedPostgres
-from accord.embedded.engines.temporal import EmbeddedTemporal, check_temporal
+from accord.embedded.engines.temporal import EmbeddedTemporal, check_temporal, own_namespace
 from accord.embedded.folder import StackError, StateFolder, write_json
+from accord.embedded.forks import FORKS, HAS_FORKS
 from accord.embedded.keys import ROOT_UNIT, Keys, demo_token, ensure_keys, ensure_master
 from accord.embedded.lock import StateLock
-from accord.embedded.process import ProcessSpec, State, born
+from accord.embedded.process import ProcessSpec, born
 from accord.embedded.remains import end_remains
-from accord.embedded.roster import Surroundings, processes
+from accord.embedded.roster import MODULES, Surroundings, bare, processes
 from accord.embedded.secret import ADMIN, SERVICES, database_passwords
 from accord.embedded.supervisor import Interrupted, Standing, Supervisor, log_line
 
@@ -190,15 +190,7 @@ class Stack:
 
     def await_restart(self, name: str, old_pid: int, seconds: float = 60.0) -> int:
         """Wait until a process that had `old_pid` is ready under another pid, and answer that."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            now = next(each for each in self.standings() if each.name == name)
-            if now.state is State.READY and now.pid is not None and now.pid != old_pid:
-                return now.pid
-            if now.state is State.STOPPED:
-                raise StackError(f"{name} was stopped")
-            time.sleep(0.05)
-        raise StackError(f"{name} was not ready again within {seconds:.0f} s")
+        return self._supervisor.await_restart(name, old_pid, seconds)
 
     @property
     def keys(self) -> Keys:
@@ -239,6 +231,8 @@ class Stack:
         database = os.environ.get("ACCORD_DATABASE_URL") if self._engines else None
         temporal = os.environ.get("ACCORD_TEMPORAL_ADDRESS") if self._engines else None
         port_choice.check_free(self.ports, self._own_ports(database, temporal))
+        if self._engines and HAS_FORKS:
+            FORKS.warm(bare(), MODULES)
         keys = ensure_keys(self.folder.keys)
         passwords = database_passwords(self.folder)
         url, address = self._start_engines(database, temporal, passwords)
@@ -285,7 +279,7 @@ class Stack:
 
     def _await_engines(self, temporal: str | None) -> None:
         if temporal:
-            self._in_thread(lambda: check_temporal(temporal))
+            self._in_thread(lambda: check_temporal(temporal, own_namespace()))
         else:
             self._supervisor.await_ready(["temporal"], self._ready_seconds)
 

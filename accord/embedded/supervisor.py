@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from accord.embedded.folder import StackError, StateFolder, write_json
+from accord.embedded.forks import FORKS, HAS_FORKS, Executed, Running
 from accord.embedded.process import ProcessSpec, State, born, launched
 
 _TICK_SECONDS = 0.05
@@ -39,7 +40,7 @@ class Child:
     """One supervised process: what it should be and what it is."""
 
     spec: ProcessSpec
-    process: subprocess.Popen[bytes] | None = None
+    process: Running | None = None
     state: State = State.WAITING
     wanted: bool = True
     restarts: int = 0
@@ -91,6 +92,7 @@ class Supervisor:
 
     def open(self) -> None:
         """Begin to supervise."""
+        FORKS.take()
         self._keeper.start()
         self._prober.start()
 
@@ -134,6 +136,18 @@ class Supervisor:
             self._signal(child, number)
             return child.process.pid
 
+    def await_restart(self, name: str, old_pid: int, seconds: float = 60.0) -> int:
+        """Wait until a process that had `old_pid` is ready under another pid, and answer that."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            now = next(each for each in self.standings() if each.name == name)
+            if now.state is State.READY and now.pid is not None and now.pid != old_pid:
+                return now.pid
+            if now.state is State.STOPPED:
+                raise StackError(f"{name} was stopped")
+            time.sleep(0.05)
+        raise StackError(f"{name} was not ready again within {seconds:.0f} s")
+
     def close(self) -> None:
         """Stop every process, last stage first, and end supervision. Whoever ignores the grace is killed."""
         with self._turn:
@@ -143,9 +157,11 @@ class Supervisor:
         with self._turn:
             self._closed = True
             self._turn.notify_all()
+        if not self._keeper.is_alive():
+            return
         for thread in (self._keeper, self._prober):
-            if thread.is_alive():
-                thread.join(10)
+            thread.join(10)
+        FORKS.give_back()
 
     def _stop(self, children: list[Child]) -> None:
         with self._turn:
@@ -171,8 +187,9 @@ class Supervisor:
     @staticmethod
     def _signal(child: Child, number: signal.Signals) -> None:
         if child.process:
-            # Popen.send_signal would reap an ended child; reaping is the keeper's alone (see _has_ended).
-            os.kill(child.process.pid, number)
+            # Popen.send_signal would reap an ended child; reaping is the keeper's alone (see `Running.ended`).
+            with contextlib.suppress(ProcessLookupError):  # what was forked is reaped by its server
+                os.kill(child.process.pid, number)
 
     def _keep(self) -> None:
         with self._turn:
@@ -188,8 +205,9 @@ class Supervisor:
     def _attend(self, child: Child) -> None:
         if child.process is not None:
             _cut_log(self.folder.log(child.spec.name))
-            if _has_ended(child.process):
-                self._bury(child)
+            code = child.process.ended()
+            if code is not None:
+                self._bury(child, code)
         elif child.wanted and time.monotonic() >= child.start_at:
             if child.spec.clear is None or child.spec.clear():
                 self._spawn(child)
@@ -199,18 +217,21 @@ class Supervisor:
     def _spawn(self, child: Child) -> None:
         spec = child.spec
         with _open_log(self.folder.log(spec.name)) as log:
-            child.process = subprocess.Popen(
-                launched(spec.command, spec.account, spec.death_signal), env=dict(spec.environment),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+            if spec.module and HAS_FORKS:
+                child.process = FORKS.fork(spec.module, spec.environment, Path(log.name), spec.death_signal)
+                if child.process is None:
+                    return
+            else:
+                child.process = Executed(subprocess.Popen(
+                    launched(spec.command, spec.account, spec.death_signal), env=dict(spec.environment),
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                ))  # fmt: skip
         child.started_at = time.monotonic()
         self._set(child, State.STARTING if spec.ready else State.READY)
         self._remember()
 
-    def _bury(self, child: Child) -> None:
-        assert child.process is not None
+    def _bury(self, child: Child, code: int) -> None:
         lived = time.monotonic() - child.started_at
-        code = child.process.wait()
         child.process = None
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         child.last_end = how
@@ -246,7 +267,7 @@ class Supervisor:
                     self._judge(child, process, _answer(child.spec.ready))
             time.sleep(_PROBE_SECONDS)
 
-    def _judge(self, child: Child, process: subprocess.Popen[bytes] | None, ready: bool) -> None:
+    def _judge(self, child: Child, process: Running | None, ready: bool) -> None:
         with self._turn:
             # The probe may have met its predecessor's last breath, or it may be gone again by now.
             if child.process is not process or child.state not in (State.STARTING, State.READY, State.UNREADY):
@@ -283,18 +304,6 @@ def _answer(ready: Callable[[], bool]) -> bool:
         return ready()
     except Exception:
         return False  # a probe that fails, for whatever reason, has not found a serving process
-
-
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether the process has ended; what it leaves in its process group is killed first.
-
-    While it is not yet reaped its pid, and so its group's number, cannot belong to anybody else.
-    """
-    if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        return False
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    return True
 
 
 def _open_log(path: Path) -> IO[bytes]:

@@ -150,7 +150,7 @@ def _first(random: Random, places: Places, number: int, at: datetime) -> _Told:
     drawn = (_IN_TOWN if place.town else _IN_COUNTRY).draw(random)
     kind = drawn.kind
     other = random.choice(kind.others)
-    respondent = _name(random) if other == PERSON else other
+    respondent = person_name(random) if other == PERSON else other
     people = _people(random, kind)
     fact = random.choice(drawn.facts)
     yuan = _yuan(random, kind) if "{yuan}" in fact else 0
@@ -243,11 +243,12 @@ def _text(random: Random, channel: str, core: str, drawn: _Drawn) -> str:
     return random.choice(OPENINGS[channel]) + core + random.choice(drawn.endings)
 
 
-def _name(random: Random) -> str:
+def person_name(random: Random) -> str:
+    """Return the name of somebody who does not exist."""
     return f"{random.choice(SURNAMES)}某{random.choice(GIVEN)}"
 
 
 def _reporter(random: Random) -> tuple[str, str]:
     if random.random() < ANONYMOUS:
         return "", ""
-    return _name(random), f"1990000{random.randrange(10000):04d}"
+    return person_name(random), f"1990000{random.randrange(10000):04d}"

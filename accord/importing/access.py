@@ -11,6 +11,7 @@ from accord.embedded import certificates
 from accord.embedded.folder import StateFolder
 from accord.embedded.keys import Keys, client_token
 from accord.embedded.running import RunningStack
+from accord.sign_in.login import LoginMint, login_at
 from services.kit.serving.tls import open_channel
 
 TOKEN_VARIABLE = "ACCORD_TOKEN"
@@ -18,12 +19,14 @@ _LARGEST_MESSAGE = 4 * 1024 * 1024
 
 
 def credentials(folder: StateFolder) -> Callable[[], str]:
-    """Return a token source for each new stream: `ACCORD_TOKEN` if it is set, else signed with the folder's key.
+    """Return a token source for each new stream: `ACCORD_TOKEN`, who is signed in, or signed with the folder's key.
 
-    Raises StackError if the folder has no key.
+    Raises StackError if there is none of them.
     """
     if given := os.environ.get(TOKEN_VARIABLE):
         return lambda: given
+    if (login := login_at(folder)) is not None:
+        return LoginMint(login).token
     keys = Keys(folder.keys)
     client_token(keys)  # fail now rather than in the middle of the transfer
     return lambda: client_token(keys, services=("intake",))

@@ -24,6 +24,8 @@ __all__ = ["Cell", "Source", "SourceError", "SourceRow", "positions"]
 SourceRow = Row
 _LONGEST_CELL = 1 << 20
 _LARGEST = 1 << 28
+_LONGEST_NAME = 200
+"""Characters of the names around a nested value: each value has them all before its own."""
 _DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile)
 
 
@@ -116,11 +118,11 @@ class Source:
 
     def _json_lines(self) -> Iterator[tuple[int, dict[str, str], str]]:
         with self._open() as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in enumerate(_lines(file), start=1):
                 if not line.strip():
                     continue
                 try:
-                    yield number, _flat(_json(line)), ""
+                    yield number, flat(_json(line)), ""
                 except (ValueError, RecursionError) as error:
                     yield number, {}, f"is not a JSON object: {error}"
 
@@ -134,7 +136,7 @@ class Source:
     def _json_rows(self) -> Iterator[SourceRow]:
         for number, cells, fault in self._json_lines():
             row: list[Cell] = [cells.get(column, "") for column in self.columns]
-            yield Row(number, row, fault or _text_fault("".join(cells.values())))
+            yield Row(number, row, fault or text_fault("".join(cells.values())))
 
 
 def _kind(name: str, path: Path) -> str:
@@ -155,29 +157,43 @@ def _unpacked(file: IO[bytes]) -> IO[bytes]:
     return io.BytesIO(content)
 
 
-def _text_fault(text: str) -> str:
+def text_fault(text: str) -> str:
     """Return why the text cannot be stored: half a character, or NUL, which the database cannot store."""
     if "\0" in text:
         return "contains a NUL character"
     return "is not utf-8" if any("\ud800" <= each <= "\udfff" for each in text) else ""
 
 
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Iterate over the lines, of one that is too long only the beginning: a few bytes may unpack to it."""
+    while line := file.readline(_LONGEST_CELL + 1):
+        yield line
+        while len(line) > _LONGEST_CELL and not line.endswith(b"\n"):
+            line = file.readline(_LONGEST_CELL + 1)
+
+
 def _json(line: bytes) -> dict[str, Any]:
     if len(line) > _LONGEST_CELL:
         raise ValueError(f"longer than {_LONGEST_CELL} bytes")
-    # Numbers as written: no rounding of long ids or of money.
-    value = json.loads(line, parse_int=Number, parse_float=Number, parse_constant=str)
+    value = parsed(line)
     if not isinstance(value, dict):
         raise ValueError("it is something else")
     return value
 
 
-def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested objects become columns with dotted names; a list stays JSON text."""
+def parsed(text: bytes) -> object:
+    """Return JSON with numbers as written: no rounding of long ids or of money."""
+    return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=str)
+
+
+def flat(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested objects become columns with dotted names; a list stays JSON text. ValueError for names without end."""
+    if len(prefix) > _LONGEST_NAME:
+        raise ValueError(f"a name has more than {_LONGEST_NAME} characters")
     cells: dict[str, str] = {}
     for key, inner in value.items():
         if isinstance(inner, dict):
-            cells.update(_flat(inner, f"{prefix}{key}."))
+            cells.update(flat(inner, f"{prefix}{key}."))
         elif isinstance(inner, str):
             cells[prefix + key] = inner
         elif inner is None:

@@ -122,6 +122,7 @@ class Trigger(StrEnum):
     recommendation_approved = "recommendation_approved"
     recommendation_objected = "recommendation_objected"
     recommendation_replied = "recommendation_replied"
+    recommendation_visited = "recommendation_visited"
     campaign_started = "campaign_started"
     campaign_over = "campaign_over"
     finding_recorded = "finding_recorded"
@@ -174,6 +175,7 @@ class Trigger(StrEnum):
     backlog_planned = "backlog_planned"
     notice_sent = "notice_sent"
     notice_failed = "notice_failed"
+    partner_ordered = "partner_ordered"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -183,6 +185,7 @@ class Trigger(StrEnum):
 
 # The names services use and what starts them. A rule file with another name under these triggers does not load.
 CONSUMED = {
+    "partner_order": Trigger.partner_ordered,
     "accept": Trigger.report_received,
     "accept_urgent": Trigger.report_received,
     "accept_danger": Trigger.report_received,
@@ -240,6 +243,7 @@ CONSUMED = {
     "recommendation_objection": Trigger.recommendation_objected,
     "procuratorial_objection": Trigger.recommendation_objected,
     "recommendation_visit": Trigger.recommendation_replied,
+    "recommendation_effect": Trigger.recommendation_visited,
     "campaign_round": Trigger.campaign_started,
     "campaign_end": Trigger.campaign_started,
     "campaign_report": Trigger.campaign_over,
@@ -271,6 +275,7 @@ CONSUMED = {
     "objection": Trigger.case_dispatched,
     "objection_decision": Trigger.objection_made,
     "offer_answer": Trigger.offer_made,
+    "merge_answer": Trigger.offer_made,
     "plan_decision": Trigger.plan_change_proposed,
     "assessment_objection": Trigger.assessment_published,
     "assessment_decision": Trigger.assessment_objected,

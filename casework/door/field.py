@@ -24,6 +24,11 @@ class FieldBook:
         self.fields = tuple(fields)
         self._of = {category: each.key for each in fields for category in each.categories}
 
+    def named(self, category: str) -> Field | None:
+        """Return the field of a category; None for none."""
+        key = self.of(category)
+        return next((each for each in self.fields if each.key == key), None)
+
     def of(self, category: str) -> str:
         """Return the key of a category's field, or of the nearest category above that has one; empty for none."""
         while category and category not in self._of:

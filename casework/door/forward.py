@@ -2,11 +2,16 @@
 
 Until another unit has it the first one remains responsible, and its time to accept runs on (首接负责制). The second
 time a report is sent back, the lowest unit above both decides.
+
+A report whose matter another unit already has is forwarded to be merged into the report there (并案提议): taken over,
+it is merged. Nobody decides that for both: sent back once, the same is not proposed again, and without an answer it
+lapses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from enum import IntEnum
 
 from casework.door.complaint import lies_within, must_not_judge_itself
@@ -27,6 +32,8 @@ class ForwardState(IntEnum):
     """Sent back a second time: the unit above both decides."""
     DECIDED = 6
     LAPSED = 7
+    UNDONE = 8
+    """Taken over and merged, and separated again."""
 
 
 OPEN = (ForwardState.ASKED, ForwardState.REFERRED)
@@ -43,6 +50,18 @@ def may_be_forwarded(state: ReportState, before: Sequence[ForwardState]) -> None
         raise CaseError(Reason.DECIDED_ABOVE)
     if before.count(ForwardState.SENT_BACK) >= _RETURNS:
         raise CaseError(Reason.SENT_BACK_TWICE)
+
+
+def may_be_proposed(target: str, before: Iterable[tuple[ForwardState, str]]) -> None:
+    """Raise MERGE_REFUSED if the other unit said no to merging this into the same report before."""
+    if (ForwardState.SENT_BACK, target) in before:
+        raise CaseError(Reason.MERGE_REFUSED)
+
+
+def must_be_in_time(answer_until: datetime | None, now: datetime) -> None:
+    """Raise WRONG_STATE if the time to answer is over; a plain forward has none."""
+    if answer_until is not None and now > answer_until:
+        raise CaseError(Reason.WRONG_STATE, ForwardState.LAPSED.name, state=ForwardState.LAPSED.name)
 
 
 def must_be_with_nobody_else(states: Sequence[ForwardState]) -> None:

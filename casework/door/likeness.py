@@ -2,7 +2,7 @@
 
 A report's text is sealed. To find duplicates, its signs are kept beside it: every pair of neighbouring Chinese
 characters, and every word of another script, becomes one keyed number of 32 bits. Two texts are compared by the signs
-they share, each weighed by how rare it is (`docs/decisions/0054`). Digits are dropped first, so that phone and identity
+they share, rare ones above all (`docs/decisions/0054`, `0076`). Digits are dropped first, so that phone and identity
 numbers are never in it; nobody can read signs without the key. Signs are those of a prefecture: a city and its counties
 are compared with each other, and with nobody else.
 """
@@ -41,16 +41,48 @@ _EVERY = ""
 
 
 @dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How likely two texts are about the same matter: what they share, rare signs above all, for their sizes."""
+
+    rarity: float
+    """The power to which the rarity of a shared sign is taken: one rare sign says more than many frequent ones."""
+    added: int
+    """Signs added to each text: short texts are quickly alike by one word."""
+    unseen: int
+    """Texts that may come before a sign counts as rare: of few texts, nobody knows yet which signs are."""
+    half: float
+    """What texts must share to be as likely of the same matter as not."""
+    steep: float
+    """How fast that changes around `half`."""
+    same: float
+    """From this share of all signs on, one is a copy of the other: at least as likely as its rare signs are in both."""
+    shared: float
+    """How much such copies must have in common besides, as so many signs that no other text has."""
+
+    def of(self, shared: Collection[int], weights: Mapping[int, float], texts: int, own: int, other: int) -> float:
+        """Return it, 0 to 1: `weights` are those of one text, `own` and `other` how many signs each has."""
+        most = weight(texts + self.unseen, 0)
+        common = sum((weights[sign] / most) ** self.rarity for sign in shared)
+        found = common / math.sqrt((own + self.added) * (other + self.added))
+        likely = 1 / (1 + (self.half / found) ** self.steep) if found else 0.0
+        # Not the sign that every text has.
+        if share(len(shared) - 1, own - 1, other - 1) < self.same or evidence(shared, weights, texts) < self.shared:
+            return likely
+        # What the other has besides counts like a usual sign of this one.
+        whole = sum((each / most) ** self.rarity for each in weights.values())
+        return min(1.0, max(likely, common / (whole * (1 + (other - len(shared)) / own))))
+
+
+@dataclass(frozen=True, slots=True)
 class LikenessRules:
     """rules/likeness: from when on a report is suggested, and how much is looked at to find it."""
 
     version: str
     least_alike: float
-    """How alike texts must be."""
+    """How likely texts must be about the same matter."""
     floors: Mapping[str, float]
     """The same for single units and those below them; the nearest entry counts."""
-    shared: float
-    """How much texts must have in common besides, as so many signs that no other text has."""
+    likelihood: Likelihood
     nearly_whole: float
     """The share of signs that a text must have in common with one that the caller may not read."""
     category: float
@@ -61,7 +93,7 @@ class LikenessRules:
     compared: int
 
     def floor(self, unit: str, units: UnitTree) -> float:
-        """Return how alike texts must be to be suggested to a unit."""
+        """Return how likely texts must be about the same matter to be suggested to a unit."""
         above = [each for each in self.floors if units.contains(each, unit)]
         if not above:
             return self.least_alike
@@ -103,13 +135,6 @@ def rarest(signs: Collection[int], counts: Mapping[int, int], budget: int) -> li
     return found
 
 
-def cosine(shared: Collection[int], weights: Mapping[int, float], length: float) -> float:
-    """Return how alike two texts are, 0 to 1: `weights` are those of one, `length` is that of the other."""
-    own = math.sqrt(sum(each * each for each in weights.values()))
-    common = sum(weights[sign] * weights[sign] for sign in shared)
-    return min(1.0, common / (own * length)) if common else 0.0
-
-
 def evidence(shared: Collection[int], weights: Mapping[int, float], texts: int) -> float:
     """Return how much two texts have in common, as so many signs that no other text has."""
     return sum(weights[sign] for sign in shared) / weight(texts, 0)
@@ -117,7 +142,7 @@ def evidence(shared: Collection[int], weights: Mapping[int, float], texts: int) 
 
 def share(shared: int, one: int, other: int) -> float:
     """Return the share of the signs of two texts that both have."""
-    return shared / (one + other - shared) if shared else 0.0
+    return shared / (one + other - shared) if shared > 0 else 0.0
 
 
 class KeyedSigns:
@@ -128,11 +153,21 @@ class KeyedSigns:
         self._signs: dict[str, _Signs] = {}
         self._asked = count()
 
-    def signs(self, text: str, prefecture: str) -> list[int]:
-        """Return the signs of a text's first 600 characters, sorted, each once; with the one that every text has."""
-        plain = text[:_LONGEST].lower()
+    def signs(self, text: str, prefecture: str, longest: int = _LONGEST) -> list[int]:
+        """Return the signs of a text's first characters, sorted, each once; with the one that every text has."""
+        plain = text[:longest].lower()
         signs = self._of(prefecture)
         return sorted(_common(plain, signs) if _COMMON.fullmatch(plain) else _any(plain, signs))
+
+    def sought(self, word: str, prefecture: str) -> list[int]:
+        """Return the signs that a text with this word has, sorted; none if it has no two letters next to each other.
+
+        A character alone has a sign only where it stands alone.
+        """
+        signs, parts = self._of(prefecture), list[str]()
+        for run in _runs(word):
+            parts += run if len(run) == 1 else map(operator.add, run, run[1:])
+        return sorted({signs[part] for part in parts if len(part) > 1})
 
     def every(self, prefecture: str) -> int:
         """Return the sign that every text of a prefecture has."""

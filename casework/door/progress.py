@@ -85,6 +85,13 @@ class NextStep(Enum):
         "The centre thinks that this is for another unit, and another unit was asked to take it over. Until it does,"
         " the centre answers for it, by the same date.",
     )
+    MERGE_PROPOSED = _Step(
+        Phase.AT_DOOR,
+        Turn.UNIT,
+        "登记单位认为另一单位已在办理同一事项，已提议并案。在对方答复之前，仍由登记单位负责，答复期限不变。",
+        "The centre thinks that another unit has the same matter already, and proposed to handle both together. Until"
+        " that unit answers, the centre answers for it, by the same date.",
+    )
     UMPIRE_DECIDES = _Step(
         Phase.AT_DOOR,
         Turn.UNIT,
@@ -254,14 +261,18 @@ _FORWARDED = {
 
 
 def at_door(
-    state: ReportState, *, reviewed: bool = False, erased: bool = False, forwarded: ForwardState | None = None
-) -> NextStep:
+    state: ReportState, *, reviewed: bool = False, erased: bool = False, forwarded: ForwardState | None = None,
+    merging: bool = False,
+) -> NextStep:  # fmt: skip
     """Return what comes next for a report in this state; a merged one follows the report it was merged into.
 
-    `reviewed` says that a refusal was reviewed before, `forwarded` how far its open forward is.
+    `reviewed` says that a refusal was reviewed before, `forwarded` how far its open forward is, `merging` that it was
+    forwarded to be merged.
     """
     if erased:
         return NextStep.NOTHING
+    if merging and forwarded is ForwardState.ASKED:
+        return NextStep.MERGE_PROPOSED
     if forwarded in _FORWARDED:
         return _FORWARDED[forwarded]
     if state is ReportState.DECLINED and reviewed:

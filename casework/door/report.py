@@ -70,11 +70,19 @@ _OVER = frozenset({
 
 
 def may_take_in(state: ReportState, case_closed: bool) -> None:
-    """Raise WRONG_STATE unless another report may be merged into one in this state: a closed one has no clock."""
+    """Raise MERGE_INTO_OVER unless another report may be merged into one in this state: a closed one has no clock."""
     if case_closed:
-        raise CaseError(Reason.WRONG_STATE, "its case is CLOSED", state="CLOSED")
+        raise CaseError(Reason.MERGE_INTO_OVER, "its case is CLOSED", state="CLOSED")
     if state in _OVER:
-        raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
+        raise CaseError(Reason.MERGE_INTO_OVER, state.name, state=state.name)
+
+
+def may_give_back(state: ReportState, case_closed: bool) -> None:
+    """Raise MERGED_INTO_OVER unless what was merged into a report in this state may be separated again."""
+    if case_closed:
+        raise CaseError(Reason.MERGED_INTO_OVER, "its case is CLOSED", state="CLOSED")
+    if state in _OVER:
+        raise CaseError(Reason.MERGED_INTO_OVER, state.name, state=state.name)
 
 
 _ANSWERED = frozenset({ReportState.DECLINED, ReportState.CLOSED})

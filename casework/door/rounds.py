@@ -14,6 +14,15 @@ LATEST = timedelta(days=14)
 """How long a report may wait on a phone without a network (a house default)."""
 
 
+AUTHORITIES = frozenset({"court", "police", "petition", "hotline"})
+"""Departments whose officers hand matters over to the centre above them, each in its own name (rules/access)."""
+
+
+def hands_over(filer: str, to: str) -> bool:
+    """Tell whether who works in a unit hands a matter over for an authority: to another unit than its own."""
+    return filer.partition("-")[2] in AUTHORITIES and to != filer
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """Days, both included, on which an account works in some grids."""

@@ -49,6 +49,24 @@ class Conflict(IntEnum):
     EXCLUDED = 7
 
 
+CONFLICTS = {
+    Conflict.SAME_UNIT: (
+        "回避：与当事人同属一个单位，或者属于被投诉的单位",
+        "Belongs to the unit that is a party, or complained of.",
+    ),
+    Conflict.KIN: ("回避：申明与本案有关人员有亲属关系", "Declared to be a relative of somebody in the case."),
+    Conflict.INTEREST: ("回避：与本案有利害关系", "Has an interest in the outcome."),
+    Conflict.PRIOR_ROLE: ("回避：在同一纠纷中有或者有过其他身份", "Has, or had, another role in the same matter."),
+    Conflict.REPLACED: ("已应当事人要求更换", "Was replaced at a party's request."),
+    Conflict.NOT_AVAILABLE: (
+        "本轮已询问：不接受或者逾期未答复",
+        "Was asked in this round, and declined or did not answer.",
+    ),
+    Conflict.EXCLUDED: ("已决定回避", "Excluded from the case."),
+}
+"""What disqualifies a mediator, in Chinese and English."""
+
+
 class MatterRole(IntEnum):
     """A role a person can have in a matter; a mediator cannot take another one later (特邀调解规定 art. 16)."""
 
@@ -232,6 +250,13 @@ def answered(state: PanelState, present: Collection[int], agreed: Collection[int
     if state is not PanelState.PROPOSED or not set(present) <= set(agreed):
         return state
     return PanelState.ASKED if has_account else PanelState.ACCEPTED
+
+
+def settled(state: PanelState, present: Collection[int], agreed: Collection[int], *, has_account: bool) -> PanelState:
+    """Return the state of an assessor after parties joined or left: proposed again, until all present ones agreed."""
+    if not set(present) <= set(agreed):
+        return PanelState.PROPOSED
+    return answered(state, present, agreed, has_account=has_account)
 
 
 def must_be_on_panel(state: PanelState, *expected: PanelState) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import IntEnum
 
 from casework.case import ENDS_EARLY, Outcome, Stage
@@ -80,6 +81,8 @@ class Standing:
     sides: frozenset[int]
     heard: frozenset[int]
     open_parts: int
+    left: bool = False
+    """Whether a party left the mediation."""
 
 
 def gates(standing: Standing, outcome: Outcome | None) -> list[Gate]:
@@ -106,10 +109,21 @@ def may_close(standing: Standing, outcome: Outcome) -> None:
         raise CaseError(_REASONS[shut[0]], listed, gates=listed)
 
 
-def may_reopen(stage: Stage) -> None:
-    """Raise WRONG_STATE unless the case is closed."""
+REOPEN_WITHIN = {
+    ReopenReason.NEW_FACTS: timedelta(days=365),
+    ReopenReason.RECURRENCE: timedelta(days=365),
+    ReopenReason.NOT_PERFORMED: timedelta(days=730),
+}
+"""How long after its closing a case is taken up again (house default): what is owed longer, as it may be enforced for
+two years (民事诉讼法 art. 250). Later the matter is a new one, linked to this as a repeat."""
+
+
+def may_reopen(stage: Stage, reason: ReopenReason, closed_at: datetime | None, now: datetime) -> None:
+    """Raise unless the case is closed, and its time to be taken up again is not over."""
     if stage is not Stage.CLOSED:
         raise CaseError(Reason.WRONG_STATE, stage.name, state=stage.name)
+    if closed_at is not None and now > closed_at + REOPEN_WITHIN[reason]:
+        raise CaseError(Reason.REOPEN_LATE, reason.name)
 
 
 _THIRTY = ("land", "homestead", "family/inheritance", "damages/injury", "labour/injury", "medical", "expropriation")

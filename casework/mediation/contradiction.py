@@ -19,6 +19,8 @@ class Act(StrEnum):
     SEAL_AGREEMENT = "SEAL_AGREEMENT"
     CLOSE_NOT_AGREED = "CLOSE_NOT_AGREED"
     CLOSE_WITHDRAWN = "CLOSE_WITHDRAWN"
+    CLOSE_RESOLVED = "CLOSE_RESOLVED"
+    CLOSE_AGREED = "CLOSE_AGREED"
     PERFORM_CLAUSE = "PERFORM_CLAUSE"
     VISIT = "VISIT"
     REOPEN_NOT_PERFORMED = "REOPEN_NOT_PERFORMED"
@@ -26,6 +28,7 @@ class Act(StrEnum):
     HOLD_SESSION = "HOLD_SESSION"
     CALL_OFF_SESSION = "CALL_OFF_SESSION"
     ATTEND = "ATTEND"
+    CORRECT_ATTENDANCE = "CORRECT_ATTENDANCE"
     CONSENT = "CONSENT"
     CONSENT_TO_PROCEED = "CONSENT_TO_PROCEED"
 
@@ -37,8 +40,10 @@ class Fact(StrEnum):
     SIGNED_BY_THE_MEDIATOR = "SIGNED_BY_THE_MEDIATOR"
     SIGNED_BY_EVERY_MEDIATOR = "SIGNED_BY_EVERY_MEDIATOR"
     NOT_AGREED_IN_FULL = "NOT_AGREED_IN_FULL"
+    AN_AGREEMENT_BINDS = "AN_AGREEMENT_BINDS"
+    SOMEBODY_WITHDREW = "SOMEBODY_WITHDREW"
     NOT_BEFORE_IT_BOUND = "NOT_BEFORE_IT_BOUND"
-    NOT_LONG_BEFORE_IT_IS_DUE = "NOT_LONG_BEFORE_IT_IS_DUE"
+    NOT_BEFORE_ITS_DAY = "NOT_BEFORE_ITS_DAY"
     SOMETHING_IS_NOT_PERFORMED = "SOMETHING_IS_NOT_PERFORMED"
     NOT_LONG_BEFORE_ITS_TIME = "NOT_LONG_BEFORE_ITS_TIME"
     A_PARTY_CAME = "A_PARTY_CAME"
@@ -47,6 +52,7 @@ class Fact(StrEnum):
     CAME_BEFORE_LEAVING = "CAME_BEFORE_LEAVING"
     NOT_TO_COME = "NOT_TO_COME"
     ABSENT_WITHOUT_TIMES = "ABSENT_WITHOUT_TIMES"
+    WHO_SIGNED_CAME = "WHO_SIGNED_CAME"
     PARTY_IS_THERE = "PARTY_IS_THERE"
     NOT_BEFORE_THE_MATTER = "NOT_BEFORE_THE_MATTER"
     MEDIATION_GOES_ON = "MEDIATION_GOES_ON"
@@ -60,14 +66,17 @@ NEEDS: dict[Act, tuple[Fact, ...]] = {
         Fact.SIGNED_BY_EVERY_MEDIATOR,
     ),
     Act.CLOSE_NOT_AGREED: (Fact.NOT_AGREED_IN_FULL,),
-    Act.CLOSE_WITHDRAWN: (Fact.NOT_AGREED_IN_FULL,),
+    Act.CLOSE_WITHDRAWN: (Fact.NOT_AGREED_IN_FULL, Fact.SOMEBODY_WITHDREW),
+    Act.CLOSE_RESOLVED: (Fact.NOT_AGREED_IN_FULL,),
+    Act.CLOSE_AGREED: (Fact.AN_AGREEMENT_BINDS,),
     Act.PERFORM_CLAUSE: (Fact.NOT_BEFORE_IT_BOUND,),
-    Act.VISIT: (Fact.NOT_LONG_BEFORE_IT_IS_DUE,),
+    Act.VISIT: (Fact.NOT_BEFORE_ITS_DAY,),
     Act.REOPEN_NOT_PERFORMED: (Fact.SOMETHING_IS_NOT_PERFORMED,),
     Act.START_SESSION: (Fact.NOT_LONG_BEFORE_ITS_TIME,),
     Act.HOLD_SESSION: (Fact.A_PARTY_CAME, Fact.A_MEDIATOR_CAME),
     Act.CALL_OFF_SESSION: (Fact.NOBODY_CAME,),
     Act.ATTEND: (Fact.CAME_BEFORE_LEAVING, Fact.NOT_TO_COME, Fact.ABSENT_WITHOUT_TIMES),
+    Act.CORRECT_ATTENDANCE: (Fact.WHO_SIGNED_CAME,),
     Act.CONSENT: (Fact.PARTY_IS_THERE, Fact.NOT_BEFORE_THE_MATTER),
     Act.CONSENT_TO_PROCEED: (Fact.PARTY_IS_THERE, Fact.NOT_BEFORE_THE_MATTER, Fact.MEDIATION_GOES_ON),
 }
@@ -85,11 +94,22 @@ INSTEAD: dict[Fact, tuple[str, str]] = {
         "已有生效的全部协议：按“达成协议”结案。",
         "There is a full agreement in effect: close the case as agreed.",
     ),
+    Fact.AN_AGREEMENT_BINDS: (
+        "提议过调解，但没有生效的协议：先让协议生效，或者按实际结果结案。",
+        "Mediation was proposed and no agreement took effect: let one take effect, or close with what came of it.",
+    ),
+    Fact.SOMEBODY_WITHDREW: (
+        "没有当事人退出调解的记录：先登记退出，或者按“未达成协议”结案。",
+        "No party is recorded as having left: record that it left, or close as not agreed.",
+    ),
     Fact.NOT_BEFORE_IT_BOUND: (
         "填写协议生效当日或者之后的履行日期。",
         "Give a day of performance on or after the day the agreement took effect.",
     ),
-    Fact.NOT_LONG_BEFORE_IT_IS_DUE: ("到回访日再登记回访。", "Record the visit when its day has come."),
+    Fact.NOT_BEFORE_ITS_DAY: (
+        "回访日未到：到当日或者之后再回访、再登记。",
+        "The day of this visit has not come: make and record it on that day or after it.",
+    ),
     Fact.SOMETHING_IS_NOT_PERFORMED: (
         "协议已全部履行：以新事实或者纠纷复发为由重新办理。",
         "Everything is performed: reopen because of new facts or a recurrence.",
@@ -113,6 +133,10 @@ INSTEAD: dict[Fact, tuple[str, str]] = {
     Fact.CAME_BEFORE_LEAVING: ("到场时间应当早于离场时间。", "Give an arrival before the departure."),
     Fact.NOT_TO_COME: ("只登记已经发生的到场和离场。", "Record arrivals and departures once they happened."),
     Fact.ABSENT_WITHOUT_TIMES: ("未到场的，不填到场和离场时间。", "Leave out the times of who did not come."),
+    Fact.WHO_SIGNED_CAME: (
+        "该当事人已确认或者签署笔录：写一份新的笔录，再更正到场情况。",
+        "This party confirmed or signed the record: write a new version of the record, then correct who came.",
+    ),
     Fact.PARTY_IS_THERE: (
         "该当事人已退出：先登记其重新同意调解。",
         "This party left: record its new consent to mediation first.",

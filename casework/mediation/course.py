@@ -53,6 +53,7 @@ class Scope(IntEnum):
 
 ENDED = frozenset({MediationState.AGREED, MediationState.NOT_AGREED, MediationState.WITHDRAWN})
 _SUPPORTING = frozenset({CompanionRole.GUARDIAN, CompanionRole.SUPPORT})
+_OF_ONE_SIDE = frozenset({CompanionRole.GUARDIAN, CompanionRole.AGENT})
 ACTING = frozenset({CompanionRole.REPRESENTATIVE, CompanionRole.AGENT})
 """Roles of companions who act for a party, within their scopes."""
 BY_OTHERS = frozenset({Step.SESSION, Step.EXTENSION})
@@ -231,7 +232,8 @@ def check_consent(
 def check_companion(companion: Beside, standing: PeopleStanding, others: list[Beside]) -> None:
     """Raise unless a person may accompany these parties in this role.
 
-    Representatives are elected by members of one side, at most five per side; they and agents have a scope.
+    Representatives are elected by members of one side, at most five per side; they and agents have a scope. A guardian
+    or an agent is of one side: nobody decides for both (民法典 art. 35, 168).
     """
     people = {person.party: person for person in standing.people}
     if not companion.parties <= people.keys():
@@ -240,6 +242,8 @@ def check_companion(companion: Beside, standing: PeopleStanding, others: list[Be
         raise field_error("companion.scopes", Reason.INVALID_FIELD)
     if companion.ended:
         raise field_error("companion.last_day", Reason.INVALID_FIELD, "in the past")
+    if companion.role in _OF_ONE_SIDE and len({people[party].side for party in companion.parties}) > 1:
+        raise field_error("companion.parties", Reason.INVALID_FIELD, "a guardian or an agent is of one side")
     if companion.role is not CompanionRole.REPRESENTATIVE:
         return
     electors = [people[party] for party in companion.parties]

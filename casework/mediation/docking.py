@@ -78,6 +78,22 @@ class Answer(IntEnum):
     DECIDED_MEANWHILE = 3
 
 
+class Change(IntEnum):
+    """What changed of a docking, as its authority is told; the numbers match the contract."""
+
+    HANDED_OVER = 1
+    CONSENTED = 2
+    SIGNED = 3
+    EXTENDED = 4
+    AGREED = 5
+    PERFORMED = 6
+    APPLIED = 7
+    RETURNED = 8
+    ANSWERED = 9
+    TERM_MOVED = 10
+    """Its clock ends at another moment than before."""
+
+
 OVER = frozenset({DockingState.SETTLED, DockingState.RETURNED, DockingState.OVERTAKEN})
 
 _STEPS: dict[DockingKind, dict[DockingState, frozenset[DockingState]]] = {

@@ -145,15 +145,20 @@ def performance(states: Iterable[InstalmentState], begun: bool) -> Performance |
     return Performance.PART if begun or InstalmentState.PERFORMED in found else Performance.NOT
 
 
-VISIT_EARLY = timedelta(days=7)
-"""How long before its due date a follow-up visit may be made: an earlier visit would show too little."""
+VISIT_DAYS = 7
+"""Days from its day on in which a follow-up visit is to be made (house default)."""
 
 
 def may_visit(due_on: date, today: date) -> bool:
-    """Return whether a follow-up visit that is due on a day may be made today; a late one always may."""
-    return today >= due_on - VISIT_EARLY
+    """Return whether a follow-up visit may be made today: from its day on, never before; a late one always may."""
+    return today >= due_on
 
 
 def follow_ups(performed_on: date) -> dict[int, date]:
-    """Return the last day of each follow-up visit, by days after the performance date."""
+    """Return the day of each follow-up visit, by days after the performance date."""
     return {days: performed_on + timedelta(days=days) for days in FOLLOW_UP_DAYS}
+
+
+def last_day(due_on: date) -> date:
+    """Return the last day of a follow-up visit, by its day."""
+    return due_on + timedelta(days=VISIT_DAYS)

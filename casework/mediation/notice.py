@@ -85,6 +85,8 @@ class Audience(StrEnum):
     parties = "parties"
     present = "present"
     """Parties that have not left the mediation."""
+    taking_part = "taking_part"
+    """Present parties that consented to mediation, without the one that is the reporter, who is told as such."""
     undecided = "undecided"
     """Present parties that have not consented to mediation."""
     invited = "invited"
@@ -118,6 +120,8 @@ class FieldKind(StrEnum):
     date = "date"
     unit = "unit"
     enum = "enum"
+    cause = "cause"
+    """The cause of a pause, as the rule of the clock words it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +215,12 @@ class NoticeRule:
     """Keys of forms of which the one that was filed goes with the letter."""
 
     @property
+    def needed(self) -> set[str]:
+        """The fields of the event that its text is made of."""
+        kinds = {kind for _, kind in self.fields.values()}
+        return {name for name, _ in self.fields.values()} | ({"rule"} if FieldKind.cause in kinds else set())
+
+    @property
     def proves(self) -> bool:
         """Whether something depends on its service, so that the case's history records it."""
         return bool(self.deemed or self.restarts or self.serves)
@@ -275,13 +285,18 @@ class NoticeBook:
 
     def text(
         self, template: str, rule: NoticeRule, language: str, said: Mapping[str, str], told: Mapping[str, str],
-        unit_name: Callable[[str], str],
+        unit_name: Callable[[str], str], cause_name: Callable[[str, str, str], str],
     ) -> Text:  # fmt: skip
-        """Return a notice in a language; `told` are the built-in fields. MissingField names what has no value."""
+        """Return a notice in a language; `told` are the built-in fields. MissingField names what has no value.
+
+        `cause_name` words the cause of a pause, by limit, cause and language.
+        """
         words = self._templates[template]
         values = {NAME: "{name}", **told}
         for name, (source, kind) in rule.fields.items():
-            if source in said:
+            if source in said and kind is FieldKind.cause:
+                values[name] = cause_name(said.get("rule", ""), said[source], language)
+            elif source in said:
                 values[name] = self._worded(said[source], kind, language, unit_name)
         return Text(*(_filled(each.in_(language), values) for each in (words.subject, words.text, words.short)))
 

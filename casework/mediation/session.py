@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -20,8 +20,17 @@ _SCREENED_FIRST = ("family/violence",)
 
 
 def is_screened_first(category: str) -> bool:
-    """Return whether each side must be asked alone before any joint session in matters of this category."""
+    """Return whether each side is asked alone in matters of this category: before it agrees, and before it meets."""
     return any(within(each, category) for each in _SCREENED_FIRST)
+
+
+def must_be_screened(party: int, unscreened: Collection[int]) -> None:
+    """Raise SCREENING_MISSING if a party would agree to mediation before it was asked alone.
+
+    Whoever lives in fear of the other side also says yes out of it (反家庭暴力法 art. 5; house default).
+    """
+    if party in unscreened:
+        raise CaseError(Reason.SCREENING_MISSING, f"parties/{party}")
 
 
 class SessionKind(IntEnum):

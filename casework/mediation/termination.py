@@ -1,12 +1,13 @@
-"""How a mediation ends: the closed list of grounds, the statutory terms, and the result."""
+"""How a mediation ends: the closed list of grounds, the statutory terms, the result, and service of its notice."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import IntEnum
 
 from casework.case import Ground
 from casework.door.category import within
-from casework.errors import CaseError, Reason
+from casework.errors import CaseError, Reason, field_error
 from casework.mediation.agreement import Extent
 from casework.mediation.course import MediationState
 
@@ -55,3 +56,25 @@ def result(ended: bool, effective: list[Extent]) -> MediationResult | None:
     if not ended:
         return None
     return MediationResult.AGREED_PARTIAL if effective else MediationResult.NOT_AGREED
+
+
+class ServiceMedium(IntEnum):
+    """How a notice of rights was served; the numbers match the contract."""
+
+    IN_PERSON = 1
+    POST = 2
+    ELECTRONIC = 3
+    READ_ALOUD = 4
+
+
+_UNSEEN = frozenset({ServiceMedium.POST, ServiceMedium.ELECTRONIC})
+
+
+def check_service(medium: ServiceMedium, evidence: str, at: datetime, made_at: datetime, now: datetime) -> None:
+    """Raise unless service may be recorded: after the notice was made out, and proven where nobody here saw it."""
+    if at > now:
+        raise field_error("serve_time", Reason.IN_THE_FUTURE)
+    if at < made_at:
+        raise field_error("serve_time", Reason.BEFORE_START)
+    if medium in _UNSEEN and not evidence:
+        raise field_error("evidence", Reason.EVIDENCE_REQUIRED, medium.name)

@@ -140,6 +140,16 @@ class Inquiry:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """Something that was handed in or gathered as proof: what it shows, of which kind, by which party; 0 for none."""
+
+    proof: int
+    shows: str
+    kind: str = ""
+    party: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Clause:
     """One thing to be done under the agreement; `companion` is its text in the case's other language."""
 
@@ -315,6 +325,7 @@ class DossierSource:
     second_mediators: tuple[str, ...] = ()
     sessions: tuple[JointSession, ...] = ()
     inquiries: tuple[Inquiry, ...] = ()
+    proofs: tuple[Proof, ...] = ()
     agreement: AgreementFacts | None = None
     performances: tuple[PerformanceFacts, ...] = ()
     visits: tuple[Visit, ...] = ()

@@ -26,6 +26,14 @@ class FileType(IntEnum):
     M4A = 9
 
 
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+MEDIA_TYPES = {
+    FileType.PDF: "application/pdf", FileType.JPEG: "image/jpeg", FileType.PNG: "image/png",
+    FileType.DOCX: f"{_OFFICE}.wordprocessingml.document", FileType.XLSX: f"{_OFFICE}.spreadsheetml.sheet",
+    FileType.TEXT: "text/plain", FileType.MP3: "audio/mpeg", FileType.MP4: "video/mp4", FileType.M4A: "audio/mp4",
+}  # fmt: skip
+
+
 _FILMS = frozenset(
     {b"isom", b"iso2", b"iso3", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"MSNV", b"dash"}
 )
@@ -46,15 +54,15 @@ _BEGINNINGS = (
 )  # fmt: skip
 
 
-def check_file(declared: FileType, content: bytes) -> None:
-    """Raise INVALID_FIELD naming `content` or `evidence.type` unless the file matches its declared type."""
+def check_file(declared: FileType, content: bytes, field: str = "evidence.type") -> None:
+    """Raise INVALID_FIELD naming `content`, or FILE_REFUSED naming the field of its declared type."""
     if not content:
         raise field_error("content", Reason.INVALID_FIELD, "empty")
     if len(content) > LARGEST:
         raise field_error("content", Reason.INVALID_FIELD, "more than 20 MiB")
     found = type_of(content)
     if found is not declared:
-        raise field_error("evidence.type", Reason.FILE_REFUSED, found.name if found else other_type(content))
+        raise field_error(field, Reason.FILE_REFUSED, found.name if found else other_type(content))
 
 
 def type_of(content: bytes) -> FileType | None:

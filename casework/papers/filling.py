@@ -18,6 +18,7 @@ from casework.papers.sheet_parts import (
     legible_sheet,
     party_line,
     party_lines,
+    proof_lines,
 )
 from casework.papers.sheets import Sheet
 
@@ -70,6 +71,7 @@ def _application(f: Filling) -> Sheet:
         respondents=party_lines(f, Side.RESPONDENT, Side.THIRD, ethnic_group=True),
         facts=f.source.facts,
         claims=f.source.claims,
+        proofs=proof_lines(f, [each.party for each in f.source.of_side(Side.APPLICANT)]),
     )
 
 
@@ -84,6 +86,7 @@ def _register(f: Filling) -> Sheet:
         place=source.place,
         facts=source.facts,
         claims=source.claims,
+        proofs=proof_lines(f, [0, *(each.party for each in source.parties)]),
         registrar=source.registrar,
     )
 

@@ -113,6 +113,17 @@ def clause_lines(agreement: AgreementFacts, words: Wording) -> tuple[ClauseLine,
     )
 
 
+def proof_lines(filling: Filling, parties: Iterable[int]) -> str:
+    """Return the means of proof that these parties handed in (0: that were gathered), one a line."""
+    words, allowed = filling.words, set(parties)
+    lines = []
+    for number, each in enumerate((each for each in filling.source.proofs if each.party in allowed), start=1):
+        by = filling.source.name_of(each.party)
+        whose = words.word("proof_by", party=by) if by else words.word("proof_gathered")
+        lines.append(words.word("proof", n=number, shows=each.shows, kind=words.of("proof", each.kind), whose=whose))
+    return "\n".join(lines)
+
+
 def companion(text: str, companion: str, words: Wording) -> str:
     """Return the original text, or in the companion its translation, if there is one."""
     return companion if words.is_companion and companion else text

@@ -95,6 +95,7 @@ class Application(Sheet):
     respondents: tuple[PartyLine, ...]
     facts: str
     claims: str
+    proofs: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Register(Sheet):
     place: str
     facts: str
     claims: str
+    proofs: str
     registrar: str
 
 

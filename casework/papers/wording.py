@@ -26,6 +26,7 @@ _PLAIN = """
     satisfaction_dissatisfied
     satisfaction_unsaid entrusted transferred cause_out_of_scope cause_no_consent result_agreed result_not_agreed
     feedback_court feedback_house recusal_granted recusal_declined retention_short retention_long retention_permanent
+    proof proof_by proof_gathered proof_document proof_picture proof_recording
 """
 WORDS = frozenset(_PLAIN.split()) | {
     f"ground_{ground.name.lower()}" for ground in Ground if ground is not Ground.AGREED
@@ -38,6 +39,8 @@ PLACES: dict[str, dict[str, object]] = {
     "amount": {"figures": "1.00", "capital": "壹元整"},
     "from_to": {"since": "", "until": ""},
     "refused_record": {"who": ""},
+    "proof": {"n": 1, "shows": "", "kind": "", "whose": ""},
+    "proof_by": {"party": ""},
     "dispute_title": {"parties": "", "category": ""},
     **{key: {"n": 1} for key in ("count", "count_pages", "count_sessions", "clause")},
     **{key: {"name": ""} for key in ("helper_guardian", "helper_support")},

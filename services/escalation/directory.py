@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 from casework import names
 from services.escalation import store
-from services.kit.serving.named import Found
-from services.kit.storage import standings
+from services.escalation.letters import store as letters
+from services.kit.serving.access import Kept
+from services.kit.serving.request.named import Found
+from services.kit.storage import grid_terms, standings
 from services.kit.storage.database import Database
 
 FOREIGN = frozenset({"cases", "reports"})
@@ -26,10 +29,21 @@ class FileDirectory:
         parts = name.split("/")
         return parts[0] in FOREIGN and len(parts) == 2
 
-    async def excluded(self, subject: str) -> frozenset[str]:
-        """Return the numbers of the cases that an account is excluded from."""
+    async def kept_from(self, subject: str, numbers: frozenset[str], *, reports: bool) -> Kept:
+        """Return the cases that an account is excluded from, and those on a side of which it ever stood."""
         async with self._database.read() as connection:
-            return await standings.excluded(connection, subject)
+            return await standings.kept_from(connection, subject)
+
+    async def behind(self, files: frozenset[str]) -> frozenset[str]:
+        """Return the numbers of the cases that letters, matters of the ledger and reviews are about."""
+        async with self._database.read() as connection:
+            about = await letters.about(connection, sorted(files))
+            return about | await store.about(connection, sorted(files | about))
+
+    async def terms(self, account: str) -> Sequence[tuple[date, date]]:
+        """Return first and last day of every term of an account as a grid worker."""
+        async with self._database.read() as connection:
+            return await grid_terms.of(connection, account)
 
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
         """Return those that exist, with the units whose permission on it is a permission on the named resource.

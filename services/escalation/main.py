@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from services.escalation import erasing
 from services.escalation.backlog.service import BacklogServicer
+from services.escalation.clues.privacy import CluePrivacyServicer
 from services.escalation.clues.service import ClueServicer
 from services.escalation.directory import FileDirectory
 from services.escalation.figures.assessments.service import AssessmentServicer
@@ -42,10 +43,12 @@ from services.escalation.raising.absences import standing_in
 from services.escalation.raising.absences.service import AbsenceServicer
 from services.escalation.raising.handovers import taking_over
 from services.escalation.raising.handovers.service import HandoverServicer
+from services.escalation.raising.leaving import leaves
 from services.escalation.raising.levels import occasions, store, timing
 from services.escalation.raising.levels.service import EscalationServicer
 from services.kit.command import Consequence
-from services.kit.composition import Parts, Registration, clock_service, run, served
+from services.kit.composition import Parts, Registration, clock_service, history_service, run, served
+from services.kit.storage.grid_terms import GridTermServicer
 from services.kit.storage.standings import StandingServicer
 
 DIRECTORY = FileDirectory
@@ -55,7 +58,7 @@ SERVICERS = (
     TaskForceServicer, LeadServicer, ExpertServicer, ConsultationServicer, MonitoringServicer, ReviewServicer,
     MeetingServicer, ScheduleServicer, WarningServicer, ClusterServicer, RecommendationServicer, CampaignServicer,
     FactsServicer, WorklistServicer, DigestServicer, IndicatorServicer, AssessmentServicer, StatisticsServicer,
-    RegisterServicer, ClueServicer, BacklogServicer,
+    RegisterServicer, ClueServicer, CluePrivacyServicer, BacklogServicer,
 )  # fmt: skip
 
 
@@ -65,7 +68,9 @@ def build(parts: Parts) -> list[Registration]:
     return [
         *(served(each(parts)) for each in SERVICERS),
         served(StandingServicer("escalation", parts.database)),
+        served(GridTermServicer("escalation", parts.database)),
         clock_service("escalation", "files", parts, store.open_matter),
+        history_service("escalation", parts, DIRECTORY.owner, leaves),
     ]
 
 

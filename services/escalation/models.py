@@ -327,4 +327,20 @@ class Clue(EscalationModel):
     sealed_transfer: Mapped[SealedBytes | None]
     sealed_handling: Mapped[SealedBytes | None]
     sealed_return: Mapped[SealedBytes | None]
+    sealed_earlier: Mapped[SealedBytes | None] = mapped_column(
+        comment="What earlier verifications found: a later one is made without it."
+    )
     due_clock: Mapped[Code] = mapped_column(server_default="")
+
+
+class ClueCode(EscalationModel):
+    """The code by which who gave a clue comes back."""
+
+    __tablename__ = "clue_codes"
+    __table_args__ = ({"comment": "Codes of clues, sealed; the index finds one and tells nothing."},)
+
+    number: Mapped[Code] = mapped_column(ForeignKey("clues.number"), primary_key=True)
+    code_index: Mapped[bytes] = mapped_column(unique=True, comment="Keyed hash of the code.")
+    sealed: Mapped[SealedBytes | None]
+    failed: Mapped[Small] = mapped_column(server_default="0", comment="Wrong answers in a row.")
+    closed_until: Mapped[Instant | None]

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.orm import InstrumentedAttribute
 
 from casework.door.clue import SHOWN_TO_ADDRESSEE
-from services.escalation.models import CaseFact, Clue, Escalation, File, Matter, MatterAssignment, Review
+from services.escalation.models import CaseFact, Clue, ClueCode, Escalation, File, Matter, MatterAssignment, Review
 from services.kit.storage.database import Connection
 from services.kit.storage.models import CaseStanding, Event
 from services.kit.storage.sealing import WrappedKey
@@ -163,7 +163,28 @@ _TOUCHED = (
     .order_by(File.number)
     .with_for_update(key_share=True)
 )
-_ERASE = update(File).where(File.number == _NUMBERS).values(sealed_key=None, erased_at=_AT)
+_ERASE = (
+    update(File).where(File.number == _NUMBERS).values(sealed_key=None, erased_at=_AT),
+    update(Clue)
+    .where(Clue.number == _NUMBERS)
+    .values(
+        sealed_clue=None, sealed_reporter=None, sealed_instruction=None, sealed_finding=None, sealed_transfer=None,
+        sealed_handling=None, sealed_return=None, sealed_earlier=None, declined="",
+    ),
+    update(ClueCode).where(ClueCode.number == _NUMBERS).values(sealed=None),
+)  # fmt: skip
+
+
+_ABOUT = union_all(
+    select(Matter.source.label("about")).where(Matter.number == _NUMBERS, Matter.source != ""),
+    select(Review.case_number).where(Review.number == _NUMBERS),
+).subquery("abouts")
+_BEHIND = select(_ABOUT.c.about)
+
+
+async def about(connection: Connection, numbers: Sequence[str]) -> frozenset[str]:
+    """Return the numbers of the cases that matters of the ledger and reviews are about."""
+    return frozenset(number for (number,) in await connection.execute(_BEHIND, {"numbers": list(numbers)}))
 
 
 async def touched(connection: Connection, number: str) -> dict[str, str]:
@@ -172,5 +193,6 @@ async def touched(connection: Connection, number: str) -> dict[str, str]:
 
 
 async def erase(connection: Connection, numbers: Collection[str], at: datetime) -> None:
-    """Destroy the keys of files."""
-    await connection.execute(_ERASE, {"numbers": list(numbers), "at": at})
+    """Destroy the keys of files, and empty what a clue had sealed."""
+    for statement in _ERASE:
+        await connection.execute(statement, {"numbers": list(numbers), "at": at})

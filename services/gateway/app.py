@@ -16,20 +16,39 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from services.gateway import access_logs, account, own_file, receipts, timeline, visitors
+from services.gateway import (
+    access_logs,
+    account,
+    histories,
+    own_file,
+    reasons,
+    receipts,
+    searches,
+    signatures,
+    suggestions,
+    timeline,
+    visitors,
+)
+from services.gateway.calendars import endpoint as calendars
+from services.gateway.description.openapi import document
 from services.gateway.edge import Checker, Edge
+from services.gateway.open311.door import Door
 from services.gateway.rest.backend import Backend
+from services.gateway.rest.batches import BatchEndpoint, collection_of, path_of
 from services.gateway.rest.binding import Shape, shapes_of
 from services.gateway.rest.contract import Contract, ContractError, load
+from services.gateway.rest.described import by_journey
 from services.gateway.rest.exchange import Exchange, Header
 from services.gateway.rest.files import FileStreamEndpoint
-from services.gateway.rest.openapi import document
+from services.gateway.rest.lines import ClientStreamEndpoint
 from services.gateway.rest.problem import Problem, of_validation, refuse
 from services.gateway.rest.routes import Route, Terms, route_of
 from services.gateway.rest.template import RouteTable, Template
 from services.gateway.rest.unary import UnaryEndpoint
-from services.gateway.routers import docs, health, issuer, operations
+from services.gateway.routers import docs, health, issuer, operations, resource, sign_in
 from services.gateway.settings import SERVED_BY, GatewaySettings
+from services.gateway.tools.catalogue import Catalogue
+from services.gateway.tools.door import ToolDoor
 from services.kit.serving.limits import Use
 from services.kit.serving.settings import Profile
 from services.kit.serving.tls import Tls
@@ -44,7 +63,8 @@ _SECURITY: list[Header] = [
 ]
 _HSTS: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _ASKED_HEADERS = ["Authorization", "Content-Encoding", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match",
-                  "Last-Event-ID", "Request-Timeout", "traceparent"]  # fmt: skip
+                  "Last-Event-ID", "Mcp-Method", "Mcp-Name", "Mcp-Protocol-Version", "Range", "Request-Timeout",
+                  "traceparent"]  # fmt: skip
 
 
 class Gateway:
@@ -60,9 +80,16 @@ class Gateway:
             if shape.rpc.service not in SERVED_BY:
                 raise ContractError(f"{shape.rpc.service}: SERVED_BY does not say which backend serves it")
         self._routes: RouteTable[Route] = RouteTable()
-        self._issuer = issuer.Issuer(settings.issuer_key_file, settings.profile) if settings.issuer_key_file else None
+        self._issuer = (
+            issuer.Issuer(
+                settings.issuer_key_file, settings.profile, settings.issuer_accounts_file, settings.cors_origins
+            )
+            if settings.issuer_key_file
+            else None
+        )
         key = settings.client_key_file
         self._mint = TokenMint(settings.client_name, key) if key else None
+        self._secrets = signatures.read_secrets(settings.partner_secrets_file)
         self._checker = checker or TokenChecker(settings.trust_file, *settings.backends, limits=settings.token_limits)
 
     def app(self) -> ASGIApp:
@@ -73,12 +100,16 @@ class Gateway:
         # State for the dependencies of the routers.
         app.state.backends, app.state.stopping = self.backends, self.stopping
         app.state.description, app.state.issuer = docs.Description.of(description), self._issuer
-        routers = [health.router, docs.router, *([issuer.router] if self._issuer else [])]
+        app.state.checker = self._checker
+        demo = [issuer.router, sign_in.router] if self._issuer else []
+        routers = [health.router, docs.router, resource.router, *demo]
         for router in routers:
             app.include_router(router)
         plain = frozenset(getattr(route, "path", "") for router in routers for route in router.routes)
         security = [*_SECURITY, _HSTS] if self.settings.profile is Profile.PRODUCTION else _SECURITY
         edge: ASGIApp = Edge(app, self._routes, self._checker, self.settings, security, plain, self._mint)
+        tools = ToolDoor(lambda: Catalogue(description), edge, self.settings)
+        self._routes.add("POST", Template.parse(resource.PATH), tools.route())
         if not self.settings.cors_origins:
             return edge
         return CORSMiddleware(
@@ -86,7 +117,14 @@ class Gateway:
             allow_origins=list(self.settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=_ASKED_HEADERS,
-            expose_headers=["Content-Disposition", "ETag", "Retry-After", "WWW-Authenticate"],
+            expose_headers=[
+                "Accept-Ranges",
+                "Content-Disposition",
+                "Content-Range",
+                "ETag",
+                "Retry-After",
+                "WWW-Authenticate",
+            ],
         )
 
     @contextlib.asynccontextmanager
@@ -101,19 +139,45 @@ class Gateway:
             if shape.rpc.full_name == receipts.RPC and isinstance(route.endpoint, UnaryEndpoint):
                 endpoint = receipts.ReceiptEndpoint(route.endpoint, self._contract, self.backends, self.settings)
                 route = replace(route, endpoint=endpoint)
+            if shape.rpc.full_name == calendars.RPC and isinstance(route.endpoint, UnaryEndpoint):
+                calendar = calendars.CalendarEndpoint(route.endpoint, self._contract, self.backends, self.settings)
+                route = replace(route, endpoint=calendar)
             if shape.rpc.full_name in access_logs.RPCS and isinstance(route.endpoint, UnaryEndpoint):
                 both = access_logs.AccessLogEndpoint(route.endpoint, self._contract, self.backends, self.settings)
                 route = replace(route, endpoint=both)
+            if shape.rpc.full_name == searches.RPC and isinstance(route.endpoint, UnaryEndpoint):
+                found = searches.SearchedWorklistEndpoint(
+                    route.endpoint, self._contract, self.backends, self.settings
+                )  # fmt: skip
+                route = replace(route, endpoint=found)
+            if shape.rpc.full_name == reasons.RPC and isinstance(route.endpoint, UnaryEndpoint):
+                route = replace(route, endpoint=reasons.ReasonsEndpoint(route.endpoint))
+            if shape.rpc.full_name == suggestions.RPC and isinstance(route.endpoint, UnaryEndpoint):
+                fits = suggestions.SuggestionsEndpoint(route.endpoint, self._contract, self.backends, self.settings)
+                route = replace(route, endpoint=fits)
             if shape.rpc.full_name in own_file.RPCS and isinstance(route.endpoint, FileStreamEndpoint):
                 whole = own_file.OwnFileEndpoint(route.endpoint, self._contract, self.backends, self.settings)
                 route = replace(route, endpoint=whole)
+            if shape.rpc.full_name == histories.RPC and isinstance(route.endpoint, FileStreamEndpoint):
+                route.endpoint.complete = histories.Histories(self._contract, self.backends, self.settings)
+            if shape.rpc.full_name in signatures.RPCS and isinstance(route.endpoint, UnaryEndpoint):
+                route = replace(route, endpoint=signatures.SignedEndpoint(route.endpoint, self._secrets))
+            if shape.rpc.full_name == signatures.UPLOAD and isinstance(route.endpoint, ClientStreamEndpoint):
+                route = replace(route, endpoint=signatures.SignedUpload(route.endpoint, self._secrets))
             if shape.rpc.full_name in guards:
                 route = replace(route, endpoint=visitors.GuardedEndpoint(route.endpoint, guards[shape.rpc.full_name]))
             self._routes.add(shape.method, shape.template, route)
+            if (collection := collection_of(shape)) and isinstance(route.endpoint, UnaryEndpoint):
+                path = path_of(collection)
+                batch = BatchEndpoint(route.endpoint, collection)
+                self._routes.add("GET", Template.parse(path), Route(path, False, batch, Use.CALL, route.public))
         told = timeline.TimelineEndpoint(self._contract, self._served_by(timeline.FEED), terms)
         self._routes.add("GET", Template.parse(timeline.PATH), Route(timeline.PATH, True, told, Use.WATCH))
         mine = account.AccountEndpoint(self._checker)
         self._routes.add("GET", Template.parse(account.PATH), Route(account.PATH, False, mine, Use.CALL))
+        door = Door(self._contract, self.backends, self.settings, self._checker, guards)
+        for method, path, route in door.routes():
+            self._routes.add(method, Template.parse(path), route)
         yield
         self.stopping.set()
         await asyncio.gather(*(backend.close() for backend in self.backends.values()))
@@ -142,6 +206,7 @@ def describe(contract: Contract, shapes: list[Shape], with_issuer: bool) -> dict
     description["paths"] |= timeline.paths() | account.paths() | operations.paths(health.router)
     if with_issuer:
         description["paths"] |= operations.paths(issuer.router)
+    description["tags"] = by_journey(description["tags"])
     return description
 
 

@@ -48,6 +48,9 @@ class Checker(Protocol):
 
     def check(self, authorization: str) -> Caller: ...
 
+    @property
+    def providers(self) -> list[str]: ...
+
 
 class Edge:
     """An ASGI layer before the application: serves the routes itself and passes everything else on."""
@@ -114,7 +117,8 @@ class Edge:
         methods, parts = found
         method = scope["method"]
         route = methods.get("GET" if method == "HEAD" else method)
-        exchange.route = next(iter(methods.values())).name if route is None else route.name
+        known = next(iter(methods.values())) if route is None else route
+        exchange.route, exchange.refusal = known.name, known.refusal
         if route is None:
             allow = (b"allow", ", ".join(sorted({*methods, *(["HEAD"] * ("GET" in methods))})).encode())
             if method == "OPTIONS":
@@ -140,7 +144,7 @@ class Edge:
             raise refuse("UNAUTHENTICATED")
         await self._checker.ready(authorization)
         caller = self._checker.check(authorization)
-        exchange.until, exchange.authorization = caller.until, authorization
+        exchange.until, exchange.authorization, exchange.unit = caller.until, authorization, caller.unit
         return caller
 
     @staticmethod

@@ -21,9 +21,16 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.intake.v1.ForwardService": ("intake",),
     "accord.intake.v1.LinkService": ("intake",),
     "accord.intake.v1.GridService": ("intake",),
+    "accord.intake.v1.PublicReportService": ("intake",),
+    "accord.intake.v1.PartnerService": ("intake",),
+    "accord.intake.v1.AttachmentService": ("intake",),
+    "accord.intake.v1.PredecessorService": ("intake",),
     "accord.intake.v1.ReportFactsService": ("intake",),
+    "accord.hooks.v1.SubscriptionService": ("intake",),
+    "accord.lookup.v1.LookupService": ("intake",),
     "accord.privacy.v1.ReportPrivacyService": ("intake",),
     "accord.privacy.v1.CaseFileService": ("mediation",),
+    "accord.privacy.v1.CluePrivacyService": ("escalation",),
     "accord.mediation.v1.MediationService": ("mediation",),
     "accord.mediation.v1.CaseContentService": ("mediation",),
     "accord.mediation.v1.PeopleService": ("mediation",),
@@ -31,9 +38,11 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.ConsentService": ("mediation",),
     "accord.mediation.v1.ErasureService": ("mediation",),
     "accord.mediation.v1.MediatorService": ("mediation",),
+    "accord.mediation.v1.OfficialService": ("mediation",),
     "accord.mediation.v1.SafeguardService": ("mediation",),
     "accord.mediation.v1.SessionService": ("mediation",),
     "accord.mediation.v1.BookingService": ("mediation",),
+    "accord.mediation.v1.CalendarService": ("mediation",),
     "accord.mediation.v1.EvidenceService": ("mediation",),
     "accord.mediation.v1.CaucusService": ("mediation",),
     "accord.mediation.v1.AgreementService": ("mediation",),
@@ -52,6 +61,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.CasePlanService": ("mediation",),
     "accord.mediation.v1.PlanTypeService": ("mediation",),
     "accord.mediation.v1.PlanMigrationService": ("mediation",),
+    "accord.mediation.v1.PortableCaseService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
     "accord.escalation.v1.ReviewService": ("escalation",),
     "accord.escalation.v1.MeetingService": ("escalation",),
@@ -80,8 +90,10 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.escalation.v1.LedgerService": ("escalation",),
     "accord.escalation.v1.LetterService": ("escalation",),
     "accord.access.v1.StandingService": ("intake", "escalation"),
+    "accord.access.v1.GridTermService": ("mediation", "escalation"),
     "accord.access.v1.ContactService": ("intake", "mediation"),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
+    "accord.feed.v1.HistoryService": ("intake", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation", "escalation"),
 }
 
@@ -90,7 +102,12 @@ class GatewaySettings(ClientSettings, HttpLimitSettings):
     """The gateway's settings in addition to those of every client of the services."""
 
     listen: str = Field("127.0.0.1:8410", pattern=r"^[^:]+:\d+$", description="address to serve HTTP on, host:port")
+    open311_keys_file: Path | None = Field(None, description="keys of Open311's partners, as SHA-256; unset for none")
+    partner_secrets_file: Path | None = Field(None, description="secrets of partners that must sign; unset for none")
     issuer_key_file: Path | None = Field(None, description="private key of the embedded issuer; unset for none")
+    issuer_accounts_file: Path | None = Field(
+        None, description="service accounts of the embedded issuer, with their keys"
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="origins allowed, separated by commas")
     request_timeout: float = Field(10.0, gt=0, le=600, description="seconds a call to a service may take at most")
     heartbeat: float = Field(15.0, gt=0, description="seconds of silence after which an event stream sends a heartbeat")

@@ -211,6 +211,7 @@ def _described() -> dict[str, Any]:
                 "required": True,
                 "description": "Number of the case.",
                 "schema": {"type": "string", "pattern": "^[0-9]{6}-[0-9]{4}-[0-9]{6,9}$"},
+                "example": "620102-2026-000117",
             },
             {"$ref": "#/components/parameters/AcceptLanguage"},
             header(

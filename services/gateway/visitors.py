@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from pb.lookup.v1 import lookup_pb2
+
 from services.gateway.edge import visitor
 from services.gateway.rest.exchange import Exchange
 from services.gateway.settings import GatewaySettings
@@ -17,6 +19,10 @@ _INTAKE = "accord.intake.v1.IntakeService"
 FILE, CHALLENGE = f"{_INTAKE}.FileReport", f"{_INTAKE}.GetFilingChallenge"
 SIMILAR = f"{_INTAKE}.FindSimilar"
 DRAW = "accord.intake.v1.HallService.DrawTicket"
+_PUBLIC = "accord.intake.v1.PublicReportService"
+LIST, UPDATES = f"{_PUBLIC}.ListPublicReports", f"{_PUBLIC}.ListPublicUpdates"
+KEYS = "accord.mediation.v1.PortableCaseService.GetPortableCaseKeys"
+LOOKUPS = [each.full_name for each in lookup_pb2.DESCRIPTOR.services_by_name["LookupService"].methods]
 
 
 class Guard(Protocol):
@@ -52,9 +58,14 @@ class GuardedEndpoint:
 
 def guards_of(settings: GatewaySettings) -> dict[str, list[Guard]]:
     """Return the guards of each RPC that has some, in the order in which they are applied."""
+    reading: list[Guard] = [AddressGuard(settings.limit_rate_public)]
     return {
         FILE: [AddressGuard(settings.limit_rate_filing)],
         CHALLENGE: [AddressGuard(settings.limit_rate_challenge)],
         SIMILAR: [AddressGuard(settings.limit_rate_similar)],
         DRAW: [AddressGuard(settings.limit_rate_draw)],
+        LIST: reading,
+        UPDATES: reading,
+        KEYS: reading,
+        **dict.fromkeys(LOOKUPS, reading),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from pb.intake.v1 import intake_pb2 as pb
 from casework import names
 from casework.errors import CaseError, FieldFault, Reason
 from services.intake import store
-from services.intake.reception import Draft, Received, Reception
+from services.intake.reception import Draft, Received, Reception, must_be_of_its_own_source
 from services.kit.serving import validation
 from services.kit.serving.access import Call
 from services.kit.serving.businesstime import BusinessTime
@@ -61,17 +61,23 @@ class BulkReception:
             for task in under_way:
                 task.cancel()
 
-    async def _receive(self, batch: pb.ImportReportsRequest, call: Call) -> pb.ImportReportsResponse:
+    async def take(self, rows: Sequence[pb.ImportRow], call: Call) -> Sequence[pb.ImportResult]:
+        """Return the answer to each row of a partner, whose rules say which unit receives it."""
+        return (await self._receive(pb.ImportReportsRequest(rows=rows), call, placed=True)).results
+
+    async def _receive(
+        self, batch: pb.ImportReportsRequest, call: Call, *, placed: bool = False
+    ) -> pb.ImportReportsResponse:
         for _ in range(_ATTEMPTS):
             try:
-                return await self._attempt(batch, call)
+                return await self._attempt(batch, call, placed=placed)
             except Exception as error:
                 # Another batch committed the same row first: look again, it is a repeat now.
                 if not is_unique_violation(error):
                     raise
         raise CaseError(Reason.SERVICE_UNAVAILABLE)
 
-    async def _attempt(self, batch: pb.ImportReportsRequest, call: Call) -> pb.ImportReportsResponse:
+    async def _attempt(self, batch: pb.ImportReportsRequest, call: Call, *, placed: bool) -> pb.ImportReportsResponse:
         now, caller = self._time.now(), call.caller.subject
         results: list[pb.ImportResult | None] = [None] * len(batch.rows)
         bodies = [requests.body_hash(row.report) for row in batch.rows]
@@ -85,7 +91,7 @@ class BulkReception:
             if index % _BREATH == 0:
                 await asyncio.sleep(0)
             try:
-                draft = self._check(row, bodies, known, seen, index, now, call)
+                draft = self._check(row, bodies, known, seen, index, now, call, placed=placed)
             except CaseError as error:
                 results[index] = refused(row.row, error, call.language)
                 continue
@@ -116,6 +122,8 @@ class BulkReception:
         index: int,
         now: datetime,
         call: Call,
+        *,
+        placed: bool,
     ) -> Draft | pb.ImportResult | None:
         if not _KEY.fullmatch(row.request_id):
             raise invalid([FieldFault("request_id", "格式不正确。", f"must match {_KEY.pattern}")])
@@ -131,7 +139,9 @@ class BulkReception:
         if faults := validation.faults_of(row.report, "report."):
             raise invalid(faults)
         draft = self._reception.draft(row.report, now, importing=True)
-        call.require(draft.filed_to)
+        if not placed:
+            must_be_of_its_own_source(row.report)
+            call.require(draft.filed_to)
         call.access.must_hold(call.caller, draft.door, draft.filed_to, "report.channel")
         seen[row.request_id] = index
         return draft
@@ -151,7 +161,7 @@ class BulkReception:
         for (_, draft), number in zip(drafts, numbers, strict=True):
             if len(received) % _BREATH == 0:
                 await asyncio.sleep(0)
-            received.append(self._reception.receive(draft, number, now))
+            received.append(self._reception.receive(draft, number, now, many=True))
         caller = call.caller.subject
         answers = [
             (caller, batch.rows[index].request_id, bodies[index], names.report_name(number).encode())
@@ -212,10 +222,10 @@ def _known(source: str, source_id: str) -> CaseError:
 def refused(row: int, error: CaseError, language: str) -> pb.ImportResult:
     """Return the answer to a row that was refused."""
     fault: Any = error.fields[0] if error.fields else None
-    message = (fault.en if language == "en" else fault.zh) if fault else ""
+    said, message = error.message(language), (fault.en if language == "en" else fault.zh) if fault else ""
     return pb.ImportResult(
         row=row,
         reason=str(error.reason),
         field=fault.field if fault else "",
-        message=f"{error.message(language)} {message}".strip(),
+        message=said if message in said else f"{said} {message}",
     )

@@ -9,6 +9,7 @@ from casework.errors import CaseError, Reason
 from services.intake import store
 from services.intake.duplicates import store as duplicates
 from services.intake.models import Report
+from services.intake.search.signs import store as search_signs
 from services.kit.storage.database import Connection
 
 
@@ -18,6 +19,7 @@ async def erase(connection: Connection, number: str, now: datetime) -> dict[str,
     if found:
         await store.erase(connection, found, now)
         await duplicates.forget(connection, found)
+        await search_signs.forget(connection, found)
     return found
 
 

@@ -105,18 +105,23 @@ class Filing:
         return answer
 
     def door(self, unit: str, call: Call) -> DoorGuard:
-        """Return the guard of a unit's door; raise DOOR_CLOSED, with the telephone to call, if the door is closed.
+        """Return the guard of a unit's door."""
+        return door_of(self.rules, unit, call)
 
-        Whoever came by a code comes to a door without its token, which is for one matter alone: with it, neither limits
-        nor guards would stop them.
-        """
-        if call.caller.matter:
-            raise CaseError(Reason.PERMISSION_DENIED, permission=call.permission)
-        kind = self.rules.filing.guard_at(unit, self.rules.units)
-        if kind is None:
-            name, phone = self.rules.units.known(unit).name, self.rules.units.phone(unit)
-            raise CaseError(Reason.DOOR_CLOSED, f"{name}: {phone}", phone=phone)
-        return kind
+
+def door_of(rules: Rules, unit: str, call: Call) -> DoorGuard:
+    """Return the guard of a unit's door; raise DOOR_CLOSED, with the telephone to call, if the door is closed.
+
+    Whoever came by a code comes to a door without its token, which is for one matter alone: with it, neither limits nor
+    guards would stop them.
+    """
+    if call.caller.matter:
+        raise CaseError(Reason.PERMISSION_DENIED, permission=call.permission)
+    kind = rules.filing.guard_at(unit, rules.units)
+    if kind is None:
+        name, phone = rules.units.known(unit).name, rules.units.phone(unit)
+        raise CaseError(Reason.DOOR_CLOSED, f"{name}: {phone}", phone=phone)
+    return kind
 
 
 def filed_by(report: report_pb2.Report, call: Call, request_id: str) -> str:

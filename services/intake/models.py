@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Double, ForeignKey, Identity, Index, Integer, MetaData, UniqueConstraint, text
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    UniqueConstraint,
+    and_,
+    not_,
+    or_,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.door.forward import ForwardState
 from casework.door.report import Contentment, LinkKind, ReportState
-from services.kit.storage.erasure_tables import ErasureRow, HoldRow, ReachRow
+from casework.papers.file_type import FileType
 from services.kit.storage.models import Code, Count, Instant, Json, Model, Numbered, Small, Words, clock_named, date_of
 from services.kit.storage.sealing import SealedBytes, WrappedKey
+from services.kit.storage.tables.erasure_tables import ErasureRow, HoldRow, ReachRow
 
 
 class IntakeModel(Model):
@@ -34,6 +49,7 @@ class Report(IntakeModel):
         Index("reports_merged", "merged_into", postgresql_where=text("merged_into <> ''")),
         Index("reports_newest", text("received_at DESC"), text("number DESC")),
         Index("reports_place", "area", "category", "received_at"),
+        Index("reports_decided", "decided_at", postgresql_where=text("decided_at IS NOT NULL")),
     )  # fmt: skip
 
     number: Mapped[Code] = mapped_column(primary_key=True)
@@ -83,6 +99,17 @@ class Report(IntakeModel):
     )
 
 
+def not_about(asked_by: BindParameter[str]) -> ColumnElement[bool]:
+    """Return the condition that a report is no complaint about a unit or one above it: it is shown to that unit."""
+    return or_(
+        Report.about == "",
+        and_(
+            Report.about != asked_by,
+            not_(and_(Report.about.not_like("%-%"), asked_by.like(Report.about.concat("%")))),
+        ),
+    )
+
+
 class Likeness(IntakeModel):
     """The signs of a report's text, by which likely same matters are found."""
 
@@ -110,6 +137,24 @@ class CountedText(IntakeModel):
 
     number: Mapped[Code] = mapped_column(primary_key=True)
     counted: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class SearchSigns(IntakeModel):
+    """The signs by which the words of an open report are found; none of the names of the persons named in it."""
+
+    __tablename__ = "search_signs"
+    __table_args__ = (
+        Index("search_signs_found", "signs", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 512}),
+        Index("search_signs_open", "number", postgresql_where=text("signs IS NOT NULL")),
+        Index("search_signs_stale", "number", postgresql_where=text("stale")),
+        {"comment": "Keyed signs of the words of open matters, to search for them; gone once one is over."},
+    )
+
+    number: Mapped[Code] = mapped_column(primary_key=True)
+    signs: Mapped[list[int] | None] = mapped_column(
+        ARRAY(Integer), comment="Sorted, each once; NULL while nothing is to be found."
+    )
+    stale: Mapped[bool] = mapped_column(server_default=text("true"), comment="Whether they must be worked out again.")
 
 
 class SignCount(IntakeModel):
@@ -168,6 +213,48 @@ class Photo(IntakeModel):
     added_at: Mapped[Instant]
 
 
+class Attachment(IntakeModel):
+    """A file that a partner attached to an item, by its number or name there."""
+
+    __tablename__ = "attachments"
+    __table_args__ = (
+        UniqueConstraint("number", "partner", "key", name="attachments_once"),
+        {"comment": "Files that partners attached to their items, sealed under the data key of the report."},
+    )
+
+    number: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)
+    attachment: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    partner: Mapped[Code]
+    key: Mapped[bytes] = mapped_column(comment="Keyed hash of its number or name there, which may name a person.")
+    body: Mapped[bytes] = mapped_column(comment="Keyed hash of the file: the same name with another file is refused.")
+    type: Mapped[FileType] = mapped_column(Numbered(FileType))
+    size: Mapped[int]
+    named: Mapped[SealedBytes] = mapped_column(comment="Title and file name, sealed.")
+    sealed: Mapped[SealedBytes]
+    added_at: Mapped[Instant]
+
+
+class PartnerReply(IntakeModel):
+    """What a partner was told in words of an item, while it was handled."""
+
+    __tablename__ = "partner_replies"
+    __table_args__ = (
+        Index("partner_replies_waiting", "partner", "number", postgresql_where=text("NOT told")),
+        Index("partner_replies_report", "report"),
+        {"comment": "Interim replies to partners, sealed under the data key of the report."},
+    )
+
+    id: Mapped[Count] = mapped_column(Identity(always=True), primary_key=True)
+    partner: Mapped[Code]
+    number: Mapped[Words] = mapped_column(comment="The number of the item at the partner.")
+    report: Mapped[Code]
+    sealed: Mapped[SealedBytes]
+    replied_at: Mapped[Instant]
+    told: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="Whether it stands among the changes of the item."
+    )
+
+
 class Forward(IntakeModel):
     """A report forwarded before acceptance from the unit that has it to another one."""
 
@@ -199,6 +286,11 @@ class Forward(IntakeModel):
     decide_until: Mapped[Instant | None] = date_of("decide_clock")
     ended_at: Mapped[Instant | None]
     decide_clock: Mapped[Code | None] = clock_named("objection_decision-{forward}")
+    target: Mapped[Code] = mapped_column(
+        server_default="", comment="The report of the unit asked that it is to be merged into; empty for none."
+    )
+    answer_until: Mapped[Instant | None] = date_of("answer_clock")
+    answer_clock: Mapped[Code | None] = clock_named("merge_answer-{forward}")
 
 
 class DeclineReview(IntakeModel):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from pb.intake.v1 import reporter_pb2
+from pb.intake.v1 import forwards_pb2, reporter_pb2
 from pb.mediation.v1 import erasure_pb2, people_pb2
 from pb.privacy.v1 import case_file_pb2, reports_pb2_grpc
 from pb.privacy.v1 import reports_pb2 as pb
@@ -16,6 +16,10 @@ from casework.door.report import ReportState
 from casework.erasure import keep_until
 from casework.errors import CaseError, Reason
 from services.intake import erasing, record, store, view
+from services.intake.forwards import store as forwards
+from services.intake.forwards import view as forwards_shown
+from services.intake.grids import rounds
+from services.intake.links import answers
 from services.intake.models import Report
 from services.intake.reception import Reception
 from services.intake.reporters import store as acts
@@ -193,9 +197,16 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
             filed_by = await store.filed_by(connection, row.number)
             added, rated = await acts.additions(connection, row.number), await acts.rating(connection, row.number)
             photos, review = await acts.photos(connection, row.number), await acts.review(connection, row.number)
+            seen = await rounds.seen(connection, row.number, row.channel)
+            sent_on = await forwards.of(connection, row.number)
+            repeated = await answers.earlier(connection, row, self.rules, call.language, answers.to_both)
         opener = self.sealer.under(row.number, row.sealed_key)
         told = self._reception.open(row.number, row.sealed_key, row.sealed)
         told_by.put(told, opener, added, rated)
+        forwarded = [forwards_shown.forward(each, row.due_at, self.rules) for each in sent_on]
+        for each in forwarded:
+            # The other report is somebody else's.
+            each.ClearField("target")
         file = pb.ReportFile(
             name=name, export_time=stamp(now), report=view.report(row, call.language, now), told=told,
             photos=[told_by.photo(report, each) for each in photos],
@@ -203,7 +214,10 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
             access_log=[
                 looks.entry(each, self.rules.units, call.language, to=filed_by or "-") for each in found
             ],
+            forwards=forwarded,
         )  # fmt: skip
+        file.report.earlier_answers.extend(repeated)
+        rounds.put(file.report, seen)
         written = await asyncio.to_thread(_written, file, self.rules, call.language)
         return _Exported(written, opener, names.case_name(row.merged_into or row.number))
 
@@ -236,6 +250,16 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
         )  # fmt: skip
 
 
+FORWARDED = {
+    forwards_pb2.FORWARD_STATE_ASKED: ("待答复", "not answered yet"),
+    forwards_pb2.FORWARD_STATE_TAKEN_OVER: ("已接收", "taken over"),
+    forwards_pb2.FORWARD_STATE_SENT_BACK: ("已退回", "sent back"),
+    forwards_pb2.FORWARD_STATE_RECALLED: ("已收回", "recalled"),
+    forwards_pb2.FORWARD_STATE_REFERRED: ("由上级确定", "for the unit above to decide"),
+    forwards_pb2.FORWARD_STATE_DECIDED: ("上级已确定", "decided by the unit above"),
+    forwards_pb2.FORWARD_STATE_LAPSED: ("已失效", "lapsed"),
+    forwards_pb2.FORWARD_STATE_UNDONE: ("并案已撤销", "merged and separated again"),
+}
 _CONTENT = {1: ("满意", "content"), 2: ("基本满意", "partly content"), 3: ("不满意", "not content")}
 
 
@@ -261,11 +285,21 @@ def _written(file: pb.ReportFile, rules: Rules, language: str) -> pb.ReportFile:
          ("登记时间", "Received", moment(file.report.receive_time, language)),
          ("答复期限", "Answer due", moment(file.report.due_time, language)),
          ("报告人", "Reporter", told.reporter.display_name), ("电话", "Telephone", told.reporter.phone),
-         ("地点", "Place", told.address)),
+         ("地点", "Place", told.address), ("网格", "Grid", file.report.place.grid),
+         ("发现时间", "Seen", moment(file.report.observe_time, language))),
     )  # fmt: skip
     paper.lines("报告的内容", "What you reported", [told.text])
     named = [" ".join(filter(None, (each.display_name, each.phone))) for each in told.parties]
     paper.lines("您提到的人员", "Persons you named", named)
+    paper.lines("转送情况", "Where it was forwarded", [
+        f"{moment(each.create_time, language)} {each.unit_display_name} → {each.asked_unit_display_name}: "
+        f"{FORWARDED[each.state][language == 'en']}"
+        for each in file.forwards
+    ])  # fmt: skip
+    paper.lines("以前的答复", "Earlier answers", [
+        " ".join(filter(None, (names.last(each.report), each.unit_display_name, each.outcome)))
+        for each in file.report.earlier_answers
+    ])  # fmt: skip
     paper.lines("您补充的内容", "What you added", [
         f"{moment(each.create_time, language)} {each.text}" for each in told.additions
     ])  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from google.type.latlng_pb2 import LatLng
+from google.type.money_pb2 import Money
 from pb.intake.v1 import filing_pb2
 from pb.intake.v1 import report_pb2 as pb
 
@@ -23,16 +24,18 @@ from casework.door.likeness import KeyedSigns, prefecture_of
 from casework.door.report import ReportState
 from casework.door.triage import Acceptance, CaseFacts, Triage
 from casework.errors import CaseError, Reason, field_error
+from services.kit.catalogue import catalogue
 from services.kit.clocks.clockwork import Clockwork, NewClock
 from services.kit.instants import instant
 from services.kit.rules import Rules
-from services.kit.storage.catalogue import catalogue
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import Sealed, SealedBytes, Sealer, WrappedKey
 
 SCOPES = ("household", "household", "village", "township", "county", "wider")
 URGENCIES = ("routine", "routine", "soon", "urgent")
 GRADES = {"low": 1, "medium": 2, "high": 3}
+PORTABLE_CASE, PARTNER = "portable-case", "partner-"
+"""Source of what comes as a portable case file; beginning of the source of what a partner sends."""
 ACCEPT = "accept"
 """Key of the clock of acceptance; the clock of a limit that applied later has a number after it."""
 
@@ -68,7 +71,10 @@ class Draft(NamedTuple):
 
 
 class Received(NamedTuple):
-    """A report with its number: its row, its signs, its clock where one runs, its first event, its receipt."""
+    """A report with its number: its row, its signs, its clock where one runs, its first event, its receipt.
+
+    One of many has no signs yet.
+    """
 
     row: dict[str, Any]
     signs: list[int]
@@ -111,8 +117,8 @@ class Reception:
             words=words_for(report.second_factor, report.reporter.phone, "report.reporter.phone"),
         )  # fmt: skip
 
-    def receive(self, draft: Draft, number: names.CaseNumber, now: datetime) -> Received:
-        """Return what is stored for a draft under this number."""
+    def receive(self, draft: Draft, number: names.CaseNumber, now: datetime, *, many: bool = False) -> Received:
+        """Return what is stored for a draft under this number; the signs of one of many are worked out afterwards."""
         report, triage = draft.report, self._rules.triage.evaluate(draft.facts)
         code, index = self.new_receipt()
         content = _content(draft, code)
@@ -155,7 +161,8 @@ class Reception:
             "closed_at": draft.closed_at,
             "updated_at": now,
         }
-        return Received(row, self.signs.signs(report.text, prefecture_of(number)), clock, event, code, draft.words)
+        signs = [] if many else self.signs.signs(report.text, prefecture_of(number))
+        return Received(row, signs, clock, event, code, draft.words)
 
     def new_receipt(self) -> tuple[str, bytes]:
         """Return a new receipt code, and the blind index it is found by."""
@@ -283,18 +290,24 @@ class _Times(NamedTuple):
 _written = lru_cache(maxsize=1024)(datetime.isoformat)
 
 
+def _fen(amount: Money) -> int:
+    """Return an amount in fen; INVALID_FIELD if it is none in whole fen: rounding would change it."""
+    if amount.currency_code not in ("", "CNY"):
+        raise field_error("report.amount.currency_code", Reason.INVALID_FIELD, "CNY")
+    fen = amount.units * 100 + amount.nanos // 10_000_000
+    whole = amount.nanos % 10_000_000 == 0
+    if not (whole and 0 <= amount.nanos < 1_000_000_000 and 0 <= fen <= 100_000_000_000_000):
+        raise field_error("report.amount", Reason.INVALID_FIELD, "0 … 1,000,000,000,000 CNY")
+    return fen
+
+
 def facts_of(report: pb.Report, category: str) -> CaseFacts:
     """Return the declared facts of the matter; no personal data."""
+    fen = report.amount_fen
     if report.HasField("amount"):
-        if report.amount.currency_code not in ("", "CNY"):
-            raise field_error("report.amount.currency_code", Reason.INVALID_FIELD, "CNY")
-        fen = report.amount.units * 100 + report.amount.nanos // 10_000_000
-        # Whole fen only: rounding would change the amount.
-        whole = report.amount.nanos % 10_000_000 == 0
-        if not (whole and 0 <= report.amount.nanos < 1_000_000_000 and 0 <= fen <= 100_000_000_000_000):
-            raise field_error("report.amount", Reason.INVALID_FIELD, "0 … 1,000,000,000,000 CNY")
-    else:
-        fen = 0
+        fen = _fen(report.amount)
+        if report.amount_fen not in (0, fen):
+            raise field_error("report.amount_fen", Reason.INVALID_FIELD, "differs from amount")
     return CaseFacts(
         report.people_affected, fen, SCOPES[report.scope], URGENCIES[report.urgency], report.danger, category
     )
@@ -316,6 +329,15 @@ def must_keep_its_word(report: pb.Report, now: datetime) -> None:
         raise field_error("report.reporter", Reason.INVALID_FIELD, "known to nobody: leave it out")
     if report.HasField("happen_time") and instant(report.happen_time) > now:
         raise field_error("report.happen_time", Reason.INVALID_FIELD, "lies in the future")
+
+
+def must_be_of_its_own_source(report: pb.Report) -> None:
+    """Raise INVALID_FIELD for a source whose reports come by a call of their own.
+
+    Its numbers are taken once: whoever filed under one of them would keep out the case file or item that has it.
+    """
+    if report.source == PORTABLE_CASE or report.source.startswith(PARTNER):
+        raise field_error("report.source", Reason.INVALID_FIELD, f"{report.source}: for a call of its own")
 
 
 def must_be_from_a_grid(report: pb.Report, *, importing: bool) -> None:

@@ -7,7 +7,7 @@ from casework.door.complaint import lies_within
 from services.intake import store
 from services.intake.forwards import store as forwards
 from services.intake.models import Report
-from services.kit.serving.access import Call, Part
+from services.kit.serving.access import NO_PARTS, Call, Part
 from services.kit.storage import standings
 from services.kit.storage.database import Connection
 
@@ -18,19 +18,22 @@ async def case_is_closed(connection: Connection, number: str) -> bool:
     return standing is not None and standing.closed
 
 
-async def admit(connection: Connection, call: Call, row: Report) -> None:
-    """Check that the role, the report and its case together allow the call; raise PERMISSION_DENIED otherwise."""
+async def admit(connection: Connection, call: Call, row: Report, *units: str) -> None:
+    """Check that the role, the report and its case together allow the call; raise PERMISSION_DENIED otherwise.
+
+    `units`: whose permission counts, where it is not that of the report's own unit: those of its forward.
+    """
     # A unit that is complained about never sees it again, not even the person who recorded it there.
     call.require_person(not lies_within(row.about, call.caller.unit))
-    if call.access.depends_on_parts(call.caller, call.permission, row.unit):
-        call.require(row.unit, await _parts(connection, call, row))
-    else:
-        call.require(row.unit)
+    access, caller, asked = call.access, call.caller, units or (row.unit,)
+    needed = any(access.depends_on_parts(caller, call.permission, unit) for unit in asked)
+    found = await _parts(connection, call, row) if needed else NO_PARTS
+    call.require_person(any(access.allows(caller, call.permission, unit, found) for unit in asked))
 
 
 async def may(connection: Connection, call: Call, row: Report, permission: str) -> bool:
     """Return whether the caller has another permission for a report, beside that of the call."""
-    if lies_within(row.about, call.caller.unit):
+    if lies_within(row.about, call.caller.unit) or call.kept_from & {row.number, row.merged_into}:
         return False
     if not call.access.depends_on_parts(call.caller, permission, row.unit):
         return call.access.allows(call.caller, permission, row.unit)

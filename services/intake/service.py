@@ -20,10 +20,11 @@ from casework.door.progress import at_door
 from casework.door.report import LinkKind, ReportState
 from casework.door.triage import CaseFacts
 from casework.errors import CaseError, Reason, field_error
-from services.intake import erasing, record, store, view
+from services.intake import erasing, merging, record, store, view
 from services.intake import reception as reception_
 from services.intake.bulk import BulkReception
-from services.intake.desk import limits, refusals
+from services.intake.desk import limits, refusals, suggesting
+from services.intake.directory import Beside
 from services.intake.duplicates import store as duplicates
 from services.intake.duplicates.search import Asked, Finder
 from services.intake.filing import GATEWAY, Filing, Numbered, filed_by, is_nobody
@@ -34,6 +35,8 @@ from services.intake.guards.guard import FREE, Guards
 from services.intake.links import answers
 from services.intake.links import store as links
 from services.intake.models import Report
+from services.intake.partners import handing
+from services.intake.partners import store as partners
 from services.intake.reception import ACCEPT, GRADES, Reception
 from services.intake.reporters import store as acts
 from services.intake.reporters import view as told_by
@@ -46,9 +49,11 @@ from services.kit.instants import stamp
 from services.kit.servicer import Servicer
 from services.kit.serving.access import Call, Context, current_call
 from services.kit.serving.codes import HOLDER, REPORTER, CodeMint
-from services.kit.storage import access_log, paging, requests, standings
+from services.kit.serving.request import exclusions
+from services.kit.storage import access_log, paging, requests
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
+from services.kit.storage.listing import given, time_of
 
 _ALIKE_DAYS = 90
 _SUGGESTIONS = 10
@@ -62,12 +67,13 @@ _READING = 300
 
 @dataclass(frozen=True, slots=True)
 class _Door:
-    """What is known before acceptance: dates, the reason of a refusal, whether it was reviewed, its forward."""
+    """What is known before acceptance: dates, the reason of a refusal, whether it was reviewed, its open forward."""
 
     dates: Sequence[report_pb2.ProgressDate] = ()
     reason: str = ""
     reviewed: bool = False
     forwarded: ForwardState | None = None
+    merging: bool = False
 
 
 class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
@@ -92,6 +98,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
     async def _at_counter(self, request: pb.CreateReportRequest, call: Call) -> Numbered:
         """Check a report that somebody with an account files, and give it its number."""
         draft = self._reception.draft(request.report, self.time.now(), importing=False)
+        reception_.must_be_of_its_own_source(request.report)
         # Whoever records a complaint at a counter may file it, though the unit above receives it.
         call.require(draft.filed_to)
         call.access.must_hold(call.caller, draft.door, draft.filed_to, "report.channel")
@@ -175,14 +182,21 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         async for answer in self._bulk.answers(request_iterator, call):
             yield answer
 
+    @exclusions.by_itself
     async def GetReport(self, request: pb.GetReportRequest, context: Context) -> report_pb2.Report:
         """Return a report without its sealed part."""
-        call = current_call()
+        call, number = current_call(), names.number_of(request.name)
         async with self.database.read() as connection:
-            row = await store.get(connection, names.number_of(request.name))
+            found = await store.read(connection, number, call.caller.subject)
+            await exclusions.look_up(call, Beside(connection, found.kept), request)
+            exclusions.admit(request, call)
+            row = found.report
+            if row is None:
+                raise CaseError(Reason.NOT_FOUND, names.report_name(number))
             await record.admit(connection, call, row)
-            told = await answers.earlier(connection, row, self.rules, call.language, self._shown(connection, row))
-            seen = await rounds.seen(connection, row.number, row.channel)
+            shown = self._shown(connection, row)
+            told = await answers.earlier(connection, row, self.rules, call.language, shown) if found.repeats else []
+            seen = await rounds.seen(connection, number, row.channel) if found.in_grid else None
         answer = view.report(row, call.language, self.time.now())
         answer.earlier_answers.extend(told)
         rounds.put(answer, seen)
@@ -198,8 +212,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
                 return True
             if lies_within(earlier.about, call.caller.unit):
                 return None
-            excluded = await standings.excluded(connection, call.caller.subject)
-            return earlier.number not in excluded and await record.may(connection, call, earlier, call.permission)
+            return await record.may(connection, call, earlier, call.permission)
 
         return shown
 
@@ -215,6 +228,9 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             event = NewEvent(number, "ContentRead", row.unit)
             await self.log.append(connection, [event], at=now, actor=call.caller.subject, trace=call.trace_parent)
             added, rated = await acts.additions(connection, number), await acts.rating(connection, number)
+            # Papers of the case name who accepted it; nobody else needs the account.
+            accepted_by = await store.accepted_by(connection, number) if "service" in call.caller.roles else ""
+            handed = await partners.hand_overs(connection, number)
         self.pulse.beat()
         content = self._reception.open(number, row.sealed_key, row.sealed)
         sealer = self.sealer.under(number, row.sealed_key)
@@ -223,30 +239,32 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             view.report(row, call.language, now),
             view.numbers(channel=row.channel, anonymity=row.anonymity),
         )
-        content.MergeFrom(report_pb2.ReportContent(name=request.name, report=shown, **numbers))
+        content.MergeFrom(report_pb2.ReportContent(name=request.name, report=shown, accepted_by=accepted_by, **numbers))
+        content.hand_overs.extend(map(handing.shown, handed))
         return content
 
     async def ListReports(self, request: pb.ListReportsRequest, context: Context) -> pb.ListReportsResponse:
-        """Return reports of the caller's units, newest first."""
-        call, now, size = current_call(), self.time.now(), request.page_size or 50
+        """Return reports of the caller's units."""
+        call, now = current_call(), self.time.now()
         scope = call.scope(names.last(request.unit) if request.unit else "")
-        behind = paging.read(request.page_token, "reports", paging.instant, paging.key)
+        filters = given(
+            states=list(request.states) or None, source=request.source, overdue_by=request.overdue and now,
+            categories=self.categories(request.categories, request.field), grades=list(request.grades) or None,
+            channels=list(request.channels) or None, start=time_of(request, "start_time"),
+            end=time_of(request, "end_time"),
+        )  # fmt: skip
         async with self.database.read() as connection:
-            rows = await store.listed(
-                connection, paging.subtree(scope), request.states, request.source,
-                now if request.overdue else None, behind, size + 1,
-            )  # fmt: skip
-        reply = pb.ListReportsResponse(reports=[view.report(row, call.language, now) for row in rows[:size]])
-        if len(rows) > size:
-            end = rows[size - 1]
-            reply.next_page_token = paging.token("reports", end.received_at.isoformat(), end.number)
-        return reply
+            page = await store.LISTED.read(connection, request, paging.subtree(scope), call.kept_from, filters)
+        return pb.ListReportsResponse(
+            reports=[view.report(row, call.language, now) for row in page.rows],
+            next_page_token=page.token,
+            total_size=page.total,
+        )
 
     @command(report_pb2.Report)
     async def VerifyReport(self, request: pb.VerifyReportRequest, work: Work) -> report_pb2.Report:
         """Record whether the report was found to be true."""
         row = await self._locked(request.name, request.etag, work)
-        await rounds.must_serve_now(work.connection, work.call, work.now)
         to = ReportState.VERIFIED if request.founded else ReportState.UNFOUNDED
         state = rules_of.move(row.state, to)
         changed = await store.change(work.connection, row.number, work.now, state=state)
@@ -257,13 +275,13 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         """Return reports that may be about the same matter as this one."""
         async with self.database.begin() as connection:
             row = await store.get(connection, names.number_of(request.parent))
-            current_call().require(row.unit)
-            signs = await duplicates.signs_of(connection, row.number)
+            await record.admit(connection, current_call(), row)
+            signs, counted = await duplicates.signs_of(connection, row.number)
             if row.erased_at is None and (signs is None or prefecture_of(row.unit) != prefecture_of(row.number)):
                 # Not worked out yet, or handed to another city, where signs are others.
                 content = self._reception.open(row.number, row.sealed_key, row.sealed)
-                signs = self._signs(content.text, row.unit)
-            asked = Asked(row.unit, signs or [], row.category, row.area, row.number)
+                signs, counted = self._signs(content.text, row.unit), False
+            asked = Asked(row.unit, signs or [], row.category, row.area, row.number, counted)
             suggested = await self._suggested(connection, asked, request.page_size or _SUGGESTIONS)
         return pb.ListDuplicatesResponse(duplicates=suggested)
 
@@ -351,41 +369,29 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         await store.lock_both(work.connection, names.number_of(request.name), target)
         row = await self._locked(request.name, request.etag, work)
         other = await self._other(row, target, "target", work)
-        rules_of.may_take_in(other.state, await record.case_is_closed(work.connection, target))
-        must_not_judge_itself(row.about, other.unit)
-        must_not_judge_itself(other.about, row.unit)
         await ending.must_be_none(work, row)
-        if row.about != other.about:
-            # If merged, the complaint could be transferred with the other report to the unit it is about.
-            raise CaseError(Reason.COMPLAINED_OF, row.about or other.about)
-        state = rules_of.move(row.state, ReportState.MERGED)
-        changed = await store.change(
-            work.connection, row.number, work.now, state=state, merged_into=target, decided_at=work.now
-        )
-        await store.redirect_merged(work.connection, row.number, target, work.now)
-        await work.stop(row.number, f"{ACCEPT}%", met=False)
-        await links.link(work.connection, row.number, target, LinkKind.DUPLICATE, request.reason, work.actor, work.now)
-        payload = {"state": state.name, "target": names.report_name(target), "reason": request.reason}
-        taken_in = {"report": names.report_name(row.number), "reason": request.reason}
-        await work.append(
-            NewEvent(row.number, "ReportMerged", row.unit, payload, wakes=True),
-            NewEvent(target, "MergeReceived", other.unit, taken_in),
-        )
+        changed = await merging.merge(work, row, other, request.reason)
         return view.report(changed, work.call.language, work.now)
 
     @command(report_pb2.Report)
     async def UnmergeReport(self, request: pb.UnmergeReportRequest, work: Work) -> report_pb2.Report:
-        """Undo a merge: the report awaits acceptance again, and its limit runs from its receipt as before."""
+        """Undo a merge: the report awaits acceptance again, and its limit runs from its receipt as before.
+
+        What two units merged by consent either of them separates again.
+        """
         number = names.number_of(request.name)
         before = await store.get(work.connection, number)
         if before.merged_into:
             await store.lock_both(work.connection, number, before.merged_into)
-        row = await self._locked(request.name, request.etag, work)
+        row = await store.lock(work.connection, number)
+        await self._may_separate(row, before.merged_into, work)
+        check_etag(row.version, request.etag)
         if row.state is not ReportState.MERGED or row.merged_into != before.merged_into:
             raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
         target = row.merged_into
-        other = await self._other(row, target, "name", work)
-        rules_of.may_take_in(other.state, await record.case_is_closed(work.connection, target))
+        other = await store.get(work.connection, target)
+        rules_of.may_give_back(other.state, await record.case_is_closed(work.connection, target))
+        await ending.undo(work, row)
         state = await store.state_before_merge(work.connection, number)
         # It is back where it was: had it not been merged, no case would have taken it along to another unit.
         unit = await store.unit_before_merge(work.connection, number) or row.unit
@@ -455,7 +461,10 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         await ending.must_be_none(work, row)
         changed = await store.change(work.connection, row.number, work.now, state=state, unit=unit, decided_at=work.now)
         await work.stop(row.number, f"{ACCEPT}%")
+        content = self._reception.open(row.number, row.sealed_key, row.sealed) if row.erased_at is None else None
+        found = await suggesting.suggested(work.connection, row, self.rules, content, work.now)
         payload = {"state": state.name, "unit": unit, "category": row.category, "grade": row.grade}
+        payload |= suggesting.recorded(found, unit)
         await work.append(NewEvent(row.number, "ReportAccepted", unit, payload, wakes=True))
         return view.report(changed, work.call.language, work.now)
 
@@ -488,8 +497,11 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             # A merged report shows the progress of the one it was merged into.
             matter = await store.get(connection, row.merged_into) if row.merged_into else row
             door = await self._at_door(connection, matter) if matter.state is not ReportState.ACCEPTED else _Door()
-            told = await answers.earlier(connection, row, self.rules, call.language, _by_code)
-        step = at_door(matter.state, reviewed=door.reviewed, erased=row.erased_at is not None, forwarded=door.forwarded)
+            told = await answers.earlier(connection, row, self.rules, call.language, answers.to_both)
+        step = at_door(
+            matter.state, reviewed=door.reviewed, erased=row.erased_at is not None, forwarded=door.forwarded,
+            merging=door.merging,
+        )  # fmt: skip
         answer = view.receipt(row, matter, code, call.language, self.rules, step)
         answer.earlier_answers.extend(told)
         answer.progress.dates.extend(door.dates)
@@ -512,20 +524,33 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         running = [each for each in await clocks.live(connection, matter.number) if _is_ours(each)]
         due = await dates(connection, self.clockwork, running, self.time.now(), current_call().language)
         reason = review.reason if review and review.reason else refusal[1] if refusal else ""
-        return _Door(due, reason, review is not None, await forwards.open_state(connection, matter.number))
+        asked = await forwards.open_one(connection, matter.number)
+        forwarded, merging_ = (asked.state, bool(asked.target)) if asked is not None else (None, False)
+        return _Door(due, reason, review is not None, forwarded, merging_)
 
     async def _locked(self, name: str, etag: str, work: Work) -> Report:
         """Return the row to change, locked, if the caller may; the permission is checked before the version."""
         row = await store.lock(work.connection, names.number_of(name))
-        work.call.require(row.unit)
+        await record.admit(work.connection, work.call, row)
         check_etag(row.version, etag)
         return row
+
+    @staticmethod
+    async def _may_separate(row: Report, target: str, work: Work) -> None:
+        """Allow the call to the unit that has both reports, and to the one that gave its own by consent."""
+        by_consent = await forwards.merged_by(work.connection, row.number)
+        if by_consent is not None:
+            await record.admit(work.connection, work.call, row, row.unit, by_consent.unit)
+            return
+        await record.admit(work.connection, work.call, row)
+        if target:
+            await record.admit(work.connection, work.call, await store.get(work.connection, target))
 
     async def _other(self, row: Report, target: str, field: str, work: Work) -> Report:
         if target == row.number:
             raise field_error(field, Reason.SAME_REPORT)
         other = await store.get(work.connection, target)
-        work.call.require(other.unit)
+        await record.admit(work.connection, work.call, other)
         return other
 
     def _known_unit(self, name: str, field: str) -> str:
@@ -533,11 +558,6 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         if unit not in self.rules.units:
             raise field_error(field, Reason.UNKNOWN_UNIT, unit)
         return unit
-
-
-async def _by_code(earlier: Report) -> bool:
-    """Return that a slip shows the earlier answer: a person decided that it was given to the same person."""
-    return True
 
 
 def _is_ours(clock: Clock) -> bool:

@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import orjson
+from pb.intake.v1 import report_pb2
 from sqlalchemy import (
     BigInteger,
     DateTime,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Select,
     SmallInteger,
     Text,
+    all_,
     and_,
     any_,
     bindparam,
@@ -30,6 +32,7 @@ from sqlalchemy import (
     literal,
     not_,
     or_,
+    outerjoin,
     select,
     tuple_,
     update,
@@ -40,11 +43,13 @@ from sqlalchemy.orm import aliased, load_only
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from casework import names
-from casework.door.report import OPEN, ReportState
+from casework.door.report import OPEN, LinkKind, ReportState
 from casework.errors import CaseError, Reason
 from services.intake.duplicates import copying
+from services.intake.grids.models import GridReport
 from services.intake.models import (
     Addition,
+    Attachment,
     CountedText,
     Counter,
     DeclineReview,
@@ -52,17 +57,24 @@ from services.intake.models import (
     Forward,
     Hold,
     Likeness,
+    Link,
+    PartnerReply,
     Photo,
     Rating,
     Reach,
     Report,
 )
 from services.intake.reception import Received, first_link
+from services.intake.search import store as search
+from services.intake.search.signs import store as search_signs
 from services.kit.clocks import clocks
 from services.kit.clocks.models import LIVE, Clock, ClockEntry
+from services.kit.serving.access import Kept
+from services.kit.storage import standings
 from services.kit.storage.database import Connection, Database
-from services.kit.storage.erasure_tables import ErasureTables
+from services.kit.storage.listing import KEPT_FROM, By, Listing, Order
 from services.kit.storage.models import CaseStanding, Event, Model, StoredRequest
+from services.kit.storage.tables.erasure_tables import ErasureTables
 
 _BLOCK = 50
 # Parameters of several statements, each with its type.
@@ -100,6 +112,7 @@ _FOLLOW_CASE = (
 async def follow_case(connection: Connection, numbers: Sequence[str]) -> None:
     """Move the reports of these cases, and those merged into them, to the units that have the cases now."""
     await connection.execute(_FOLLOW_CASE, {"numbers": numbers})
+    await search.follow(connection, numbers)
 
 
 _HAND_TO = (
@@ -236,15 +249,13 @@ async def add_one(connection: Connection, received: Received, *, at: datetime, a
 
 
 async def add(connection: Connection, received: Iterable[Received], *, at: datetime, actor: str, trace: str) -> None:
-    """Store new reports with their clocks and first events, by COPY."""
+    """Store new reports with their clocks and first events, by COPY; their signs follow (`duplicates/counting.py`)."""
     received = list(received)
     # One of many waits its turn; a report filed on its own is handled first.
     many = len(received) > 1
     rows = [_rows_of(each, at, actor, trace, bulk=many or each.event.bulk) for each in received]
     raw = connection.raw
     await raw.copy_records_to_table("reports", records=[each.report for each in rows], columns=_COLUMNS)
-    signs = copying.copied((each.event.number, each.signs) for each in received)
-    await raw.copy_to_table("likenesses", source=signs, columns=copying.COLUMNS, format="binary")
     waiting = [(each.event.number,) for each in received]
     await raw.copy_records_to_table("counted_texts", records=waiting, columns=_COUNTED)
     await raw.copy_records_to_table("events", records=[each.event for each in rows], columns=_EVENT)
@@ -302,6 +313,34 @@ _LOCK = _GET.with_for_update()
 async def get(connection: Connection, number: str) -> Report:
     """Return a report's row; NOT_FOUND where there is none."""
     return _there((await connection.execute(_GET, {"number": number})).first(), names.report_name(number))
+
+
+_SOUGHT = select(_NUMBER.label("number")).subquery("sought")
+_READ = select(
+    Report,
+    exists().where(GridReport.number == Report.number),
+    exists().where(Link.number == Report.number, Link.kind == LinkKind.REPEAT),
+    *standings.KEPT,
+).select_from(outerjoin(_SOUGHT, Report, Report.number == _SOUGHT.c.number))
+
+
+class Reading(NamedTuple):
+    """What one statement reads of a report: what most reports have nothing of needs none of its own."""
+
+    report: Report | None
+    in_grid: bool
+    repeats: bool
+    kept: Kept
+    """The cases that the account who reads is kept from."""
+
+
+async def read(connection: Connection, number: str, account: str) -> Reading:
+    """Return a report's row, None where there is none, and what is to be known before an account may read it."""
+    found = (await connection.execute(_READ, {"number": number, "subjects": [account]})).one()
+    row, in_grid, repeats, excluded, sided = found
+    # An outer join: where there is no report, its columns are empty.
+    there = row if row.number else None
+    return Reading(there, in_grid, repeats, Kept(frozenset(excluded), frozenset(sided)))
 
 
 _SOME = select(Report).where(Report.number == any_(_NUMBERS))
@@ -410,6 +449,9 @@ async def by_receipt(connection: Connection, index: bytes) -> Report:
     return _there((await connection.execute(_BY_RECEIPT, {"index": index})).first())
 
 
+_FOUND_BY = frozenset({"state", "sealed"})
+
+
 @lru_cache(maxsize=64)
 def _change(*columns: str) -> ReturningUpdate[Report]:
     values = {**{name: bindparam(name) for name in columns}, **_CHANGED}
@@ -417,43 +459,33 @@ def _change(*columns: str) -> ReturningUpdate[Report]:
 
 
 async def change(connection: Connection, number: str, at: datetime, **columns: object) -> Report:
-    """Change columns of a report and return its new row."""
+    """Change columns of a report and return its new row; what it is found by is worked out again, if that changes."""
+    if not _FOUND_BY.isdisjoint(columns):
+        await search_signs.touch(connection, number)
     return (await connection.execute(_change(*columns), {"number": number, "at": at, **columns})).one()
 
 
-@lru_cache(maxsize=32)
-def _listed(states: bool, source: bool, overdue: bool, behind: bool) -> Select[Report]:
-    found = select(Report).where(Report.unit.like(bindparam("unit")))
-    if states:
-        found = found.where(Report.state == any_(bindparam("states", type_=ARRAY(SmallInteger))))
-    if source:
-        found = found.where(Report.source == bindparam("source"), Report.source != "")
-    if overdue:
-        found = found.where(Report.due_at < func.coalesce(Report.closed_at, Report.decided_at, _AT))
-    if behind:
-        found = found.where(
-            tuple_(Report.received_at, Report.number) < tuple_(bindparam("mark", type_=_AT.type), _NUMBER)
-        )
-    return found.order_by(Report.received_at.desc(), Report.number.desc()).limit(_LIMIT)
-
-
-async def listed(
-    connection: Connection,
-    unit: str,
-    states: Sequence[int],
-    source: str,
-    overdue_by: datetime | None,
-    behind: tuple[datetime, str] | None,
-    limit: int,
-) -> Sequence[Report]:
-    """Return rows of a unit pattern, newest first; `behind` is where the page before ended."""
-    mark, number = behind or (None, "")
-    parameters = {
-        "unit": unit, "states": list(states), "source": source, "at": overdue_by, "mark": mark, "number": number,
-        "limit": limit,
-    }  # fmt: skip
-    statement = _listed(bool(states), bool(source), overdue_by is not None, behind is not None)
-    return await connection.execute(statement, parameters)
+_INSTANT = DateTime(timezone=True)
+_SHORTS = ARRAY(SmallInteger)
+_KEPT = bindparam(KEPT_FROM, type_=ARRAY(Text))
+LISTED = Listing(
+    Report, Report.number, Report.unit.like(bindparam("unit", type_=Text)), Order("receive_time", descending=True),
+    {"receive_time": By(Report.received_at, attrgetter("received_at"))},
+    {
+        "states": Report.state == any_(bindparam("states", type_=_SHORTS)),
+        "source": and_(Report.source == bindparam("source", type_=Text), Report.source != ""),
+        "overdue_by": Report.due_at < func.coalesce(
+            Report.closed_at, Report.decided_at, bindparam("overdue_by", type_=_INSTANT)
+        ),
+        "categories": Report.category == any_(bindparam("categories", type_=ARRAY(Text))),
+        "grades": Report.grade == any_(bindparam("grades", type_=_SHORTS)),
+        "channels": Report.channel == any_(bindparam("channels", type_=_SHORTS)),
+        "start": Report.received_at >= bindparam("start", type_=_INSTANT),
+        "end": Report.received_at < bindparam("end", type_=_INSTANT),
+        KEPT_FROM: and_(Report.number != all_(_KEPT), Report.merged_into != all_(_KEPT)),
+    },
+)  # fmt: skip
+"""Lists of reports of a unit pattern."""
 
 
 _FILED_BY = select(Event.actor).where(Event.number == _NUMBER, Event.seq == 1)
@@ -462,6 +494,39 @@ _FILED_BY = select(Event.actor).where(Event.number == _NUMBER, Event.seq == 1)
 async def filed_by(connection: Connection, number: str) -> str | None:
     """Return who filed a report."""
     return await connection.scalar(_FILED_BY, {"number": number})
+
+
+_REPORTED_BY = (
+    select(
+        Report.number, Report.merged_into,
+        and_(Report.channel == report_pb2.CHANNEL_APP, Event.actor == bindparam("subject", type_=Text)),
+    )
+    .join(Event, and_(Event.number == Report.number, Event.seq == 1))
+    .where(or_(Report.number == any_(_NUMBERS), and_(Report.merged_into == any_(_NUMBERS), Report.merged_into != "")))
+)  # fmt: skip
+
+
+async def reported_by(
+    connection: Connection, numbers: Sequence[str], subject: str
+) -> Sequence[tuple[str, str, bool]]:  # fmt: skip
+    """Return reports, and those merged into them: number, into which it is merged, whether an account filed it itself.
+
+    Whoever takes a report down at a counter, by telephone or in a grid files it for somebody else.
+    """
+    return await connection.execute(_REPORTED_BY, {"numbers": numbers, "subject": subject})
+
+
+_ACCEPTED_BY = (
+    select(Event.actor)
+    .where(Event.number == _NUMBER, Event.kind == "ReportAccepted")
+    .order_by(Event.seq.desc())
+    .limit(1)
+)
+
+
+async def accepted_by(connection: Connection, number: str) -> str:
+    """Return who accepted a report last; empty if nobody did."""
+    return await connection.scalar(_ACCEPTED_BY, {"number": number}) or ""
 
 
 _FILERS = select(Event.number, Event.actor).where(Event.number == any_(_NUMBERS), Event.seq == 1)
@@ -579,11 +644,13 @@ async def told(connection: Connection, number: str) -> dict[str, int]:
 
 _ERASE_ADDITIONS = update(Addition).where(Addition.number == any_(_NUMBERS)).values(sealed=b"")
 _ERASE_PHOTOS = update(Photo).where(Photo.number == any_(_NUMBERS)).values(sealed=b"", thumbnail=b"")
+_ERASE_ATTACHMENTS = update(Attachment).where(Attachment.number == any_(_NUMBERS)).values(named=b"", sealed=b"")
 _ERASE_FORWARDS = (
     update(Forward)
     .where(Forward.number == any_(_NUMBERS))
     .values(reason=b"", answer=None, decision=None)
 )  # fmt: skip
+_ERASE_REPLIES = update(PartnerReply).where(PartnerReply.report == any_(_NUMBERS)).values(sealed=b"")
 _ERASE_RATINGS = update(Rating).where(Rating.number == any_(_NUMBERS)).values(sealed=None)
 _ERASE_REVIEWS = (
     update(DeclineReview)
@@ -606,6 +673,8 @@ async def erase(connection: Connection, numbers: Iterable[str], at: datetime) ->
     await connection.execute(_ERASE_RATINGS, parameters)
     await connection.execute(_ERASE_FORWARDS, parameters)
     await connection.execute(_ERASE_PHOTOS, parameters)
+    await connection.execute(_ERASE_ATTACHMENTS, parameters)
+    await connection.execute(_ERASE_REPLIES, parameters)
 
 
 class Due(NamedTuple):

@@ -19,11 +19,11 @@ from casework.door.report import OPEN, ReportState
 from services.intake.duplicates.search import Suggestion
 from services.intake.models import Report
 from services.intake.reception import SCOPES, URGENCIES
+from services.kit import other_routes
 from services.kit.clocks.progress import progress
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.rules import Rules
-from services.kit.serving import other_routes
 
 _EXCERPT = 120
 """Characters of a likely same matter that are shown beside the other one."""
@@ -77,6 +77,7 @@ def report(row: Report, language: str, now: datetime) -> pb.Report:
     )
     if is_imported(row):
         message.history.CopyFrom(pb.History(due_time=stamp(row.due_at), close_time=stamp(row.closed_at)))
+    message.amount_fen = row.amount_fen
     if row.amount_fen:
         units, rest = divmod(row.amount_fen, 100)
         message.amount.CopyFrom(Money(currency_code="CNY", units=units, nanos=rest * 10_000_000))

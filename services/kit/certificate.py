@@ -28,7 +28,7 @@ _KINDS = {
     "session_records": ("调解记录", "session records"), "evidence": ("证据文件", "evidence files"),
     "agreements": ("协议", "agreements"), "documents": ("文书", "documents"), "notices": ("通知", "notices"),
     "cases": ("督办卷", "files of cases"), "matters": ("台账事项", "matters of the ledger"),
-    "reviews": ("复查", "reviews"),
+    "reviews": ("复查", "reviews"), "clues": ("线索", "clues"),
 }  # fmt: skip
 
 

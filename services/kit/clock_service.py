@@ -36,6 +36,7 @@ from services.kit.storage import paging
 from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import EventLog, NewEvent
 from services.kit.storage.feed import FeedPulse
+from services.kit.storage.listing import given, time_of
 
 _BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 _KINDS = {
@@ -160,25 +161,25 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         return pb.FireDueClocksResponse(firings=[clock_view.firing(self._service, each) for each in firings], more=more)
 
     async def ListClocks(self, request: pb.ListClocksRequest, context: Context) -> pb.ListClocksResponse:
-        """Return clocks of the caller's units, earliest deadline first."""
+        """Return clocks of the caller's units."""
         self._check(request.service)
-        now, size = self.time.now(), request.page_size or 50
-        scope = current_call().scope(last(request.unit))
-        mark = paging.read(request.page_token, "clocks", paging.instant, paging.key)
-        asked = {
-            "running": request.running,
-            "overdue_by": request.overdue and now,
-            "number": request.case and number_of(request.case),
-            "numbers": [number_of(case) for case in request.cases],
-            "stopped_after": request.HasField("stopped_after_time") and instant(request.stopped_after_time),
-            "breached_after": request.HasField("breached_after_time") and instant(request.breached_after_time),
-        }
-        filters = {name: value for name, value in asked.items() if value}
+        call, now = current_call(), self.time.now()
+        scope = call.scope(last(request.unit))
+        filters = given(
+            running=request.running,
+            overdue_by=request.overdue and now,
+            number=request.case and number_of(request.case),
+            numbers=[number_of(case) for case in request.cases] or None,
+            rules=list(request.rules) or None,
+            start=time_of(request, "start_time"),
+            end=time_of(request, "end_time"),
+            stopped_after=time_of(request, "stopped_after_time"),
+            breached_after=time_of(request, "breached_after_time"),
+        )
         async with self.database.read() as connection:
-            rows = await clocks.listed(connection, paging.subtree(scope), mark or (_BEGINNING, ""), size + 1, filters)
-        reply = pb.ListClocksResponse(clocks=[clock_view.clock(self._service, row, now) for row in rows[:size]])
-        reply.next_page_token = paging.following(rows, size, "clocks", lambda end: (end.due_at or clocks.NEVER, end.id))
-        return reply
+            page = await clocks.LISTED.read(connection, request, paging.subtree(scope), call.kept_from, filters)
+        shown = [clock_view.clock(self._service, row, now) for row in page.rows]
+        return pb.ListClocksResponse(clocks=shown, next_page_token=page.token, total_size=page.total)
 
     async def GetClock(self, request: pb.GetClockRequest, context: Context) -> pb.Clock:
         """Return a clock with its rungs and when they fired."""

@@ -20,11 +20,12 @@ from services.kit.clocks.ledger import Pins
 from services.kit.command import Consequence
 from services.kit.rules import Rules, RulesError, load_rules
 from services.kit.rules.officials import OfficialsFile
-from services.kit.serving import named, telemetry
+from services.kit.serving import telemetry
 from services.kit.serving.access import Access, PolicyError
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.serving.loops import Loops
 from services.kit.serving.loops import Work as LoopWork
+from services.kit.serving.request import named
 from services.kit.serving.server import serve
 from services.kit.serving.settings import ServiceSettings, read_settings
 from services.kit.serving.tokens import TokenChecker
@@ -32,6 +33,7 @@ from services.kit.storage.database import Database, keep_room
 from services.kit.storage.erasures import Erase, ErasureList, erase_again
 from services.kit.storage.events import EventLog
 from services.kit.storage.feed import FeedPulse, FeedServicer, Owner, keep_sealing
+from services.kit.storage.histories import HistoryServicer, Leaves
 from services.kit.storage.sealing import HeldKey, MasterKey, Sealer, SealError
 from services.kit.storage.start_checks import await_right_key, name_missing
 
@@ -134,7 +136,6 @@ async def _serve(
     await ready(parts)
     known = directory(database)
     services = [*build(parts), feed_service(name, parts, known.owner)]
-    telemetry.serve_metrics(settings.metrics_port)
     try:
         loops = Loops()
         loops.start("storage", lambda loop: keep_room(loop, database))
@@ -159,6 +160,12 @@ def served(servicer: object) -> Registration:
 def feed_service(name: str, parts: Parts, owner: Owner) -> Registration:
     """Return the feed of a service; `owner` returns the unit that owns the history of a case or file."""
     return served(FeedServicer(name, parts.database, parts.pulse, owner))
+
+
+def history_service(name: str, parts: Parts, owner: Owner, leaves: Leaves) -> Registration:
+    """Return what gives a service's histories to portable case files; `leaves` says what of them is shown."""
+    file = parts.settings.portable_key_file
+    return served(HistoryServicer(name, parts.database, parts.time, file, owner, leaves))
 
 
 def clock_service(

@@ -1,8 +1,8 @@
-"""Erasure by two people: one procedure for cases, in mediation, and for reports that never became one, in intake."""
+"""Erasure by two people: one procedure for cases, reports that never became one, and clues, each in its own service."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -21,9 +21,9 @@ from services.kit.rules import Rules
 from services.kit.serving.access import HOLDERS, PARTIES, current_call
 from services.kit.serving.posts import Post
 from services.kit.storage.database import Connection
-from services.kit.storage.erasure_tables import ErasureRow, ErasureTables
 from services.kit.storage.erasures import Erase, ErasureList
 from services.kit.storage.events import NewEvent
+from services.kit.storage.tables.erasure_tables import ErasureRow, ErasureTables
 
 Count = Callable[[Connection, str], Awaitable[Mapping[str, int]]]
 """Counts what a service holds of a case, by kind: the same before an erasure and after it."""
@@ -73,14 +73,18 @@ class Asking(Protocol):
 
 
 class Erasing:
-    """Carries out the procedure in one service. `finishes`: nothing remains to be done there after the transaction."""
+    """Carries out the procedure in one service. `finishes`: nothing remains to be done there after the transaction.
+
+    `reaches`: the services that have anything to erase; once all have, it is complete.
+    """
 
     def __init__(
         self, service: str, tables: ErasureTables, count: Count, erase: Erase, listed: ErasureList, rules: Rules,
-        *, finishes: bool,
+        *, finishes: bool, reaches: Collection[str] = SERVICES,
     ) -> None:  # fmt: skip
         self._own, self._tables, self._count, self._erase = service, tables, count, erase
         self._listed, self._rules, self._finishes = listed, rules, finishes
+        self._reaches = set(reaches)
 
     async def request(self, work: Work, matter: Matter, request: Asking) -> pb.CaseErasure:
         """Record the request for an erasure; in a dry run, return what would be erased and write nothing."""
@@ -176,7 +180,7 @@ class Erasing:
             etag=str(row.version) if row else "",
             keep_until_time=stamp(matter.until),
             reach=reach,
-            complete={each.service for each in reach if each.erased} == set(SERVICES),
+            complete={each.service for each in reach if each.erased} == self._reaches,
             request_time=stamp(row.requested_at) if row else None,
             erase_time=stamp(matter.erased_at),
             retention_class=matter.kept_as,
@@ -191,7 +195,7 @@ class Erasing:
     async def certificate(self, connection: Connection, matter: Matter) -> pb.ErasureCertificate:
         """Return the certificate of an erasure; WRONG_STATE until every service has erased."""
         row, reach = await self._tables.find(connection, matter.number), await self._reach(connection, matter.number)
-        if row is None or {each.service for each in reach if each.erased} != set(SERVICES):
+        if row is None or {each.service for each in reach if each.erased} != self._reaches:
             state = row.state.name if row else "NOT_REQUESTED"
             raise CaseError(Reason.WRONG_STATE, "the erasure is not complete", state=state)
         units, language = self._rules.units, current_call().language

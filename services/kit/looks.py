@@ -47,6 +47,7 @@ ACTS = {
     "documents.list": (READ, "查看了文书目录", "looked at the list of documents"),
     "dossiers.get": (PRINTED, "取得了全部案卷", "took out the whole dossier"),
     "caseFiles.export": (EXPORTED, "导出了当事人本人的材料", "exported a party's own file"),
+    "cases.takeOut": (EXPORTED, "将全案制成可携案卷带出", "took the whole case out as a portable case file"),
     "reports.export": (EXPORTED, "导出了报告人本人的材料", "exported the reporter's own file"),
     "notices.export": (EXPORTED, "取得了发给当事人的通知", "took out the notices that a party was sent"),
     "reports.readReview": (READ, "查看了复核申请", "read why the refusal is disputed"),
@@ -67,10 +68,17 @@ ACTS = {
         SEARCHED, "查重时检索到本报告，有权阅读的可见其开头",
         "searched for similar reports and found this one, with its beginning for those who may read it",
     ),
+    "reports.search": (SEARCHED, "按内容检索并找到本报告", "searched by words and found this report"),
+    "reports.suggestUnits": (
+        SEARCHED, "为选择承办单位，将报告中的人员与单位名称作了比对",
+        "compared the people named with the units that could take the matter",
+    ),
     "contacts.batchGet": (READ, "读取了联系方式，用于发送通知", "read how to reach somebody, to send a notice"),
     "notices.readLetter": (PRINTED, "取得了通知的信函", "took out a notice as a letter"),
 }  # fmt: skip
 """What was done, by permission: its kind, in Chinese, in English."""
+TAKEN_OUT = "cases.takeOut"
+"""What is on record with a reason of its own, without a grant."""
 _OTHER = (ACTED, "办理了本案有关事项", "acted in this matter")
 PURPOSES: dict[int, tuple[str, str]] = {
     pb.PURPOSE_MEDIATION: ("准备或者进行调解", "to prepare or hold the mediation"),
@@ -90,7 +98,7 @@ def entry(row: Look, units: UnitTree, language: str, *, to: str, reason: str = "
     """Return an entry of the access log in words.
 
     `to` is the account of the person concerned who asks, empty for an official: to that person no account but their
-    own is named. `reason` is that of the grant without which it was not allowed.
+    own is named. `reason` is that of the grant without which it was not allowed, or for which the case was taken out.
     """
     kind, zh, en = ACTS.get(row.action, _OTHER)
     own, english = bool(to) and row.actor == to, language == "en"
@@ -104,6 +112,8 @@ def entry(row: Look, units: UnitTree, language: str, *, to: str, reason: str = "
     if row.grant_no:
         granted = ("by a special grant" if english else "经专门授权") + (f": {reason}" if english and reason else "")
         granted += f"：{reason}" if reason and not english else ""
+    elif row.action == TAKEN_OUT:
+        granted = reason
     because = "; ".join(filter(None, (why, granted))) if english else "；".join(filter(None, (why, granted)))
     if english:
         sentence = f"{moment(at, language)}: {post} {en}{f' ({because})' if because else ''}."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from casework import names
+from casework.door.category import UnknownCategory
 from casework.errors import Reason, field_error
 from services.kit.composition import Parts
 from services.kit.storage.events import EventLog
@@ -38,3 +40,19 @@ class Servicer:
         if unit not in self.rules.units:
             raise field_error(field, Reason.UNKNOWN_UNIT, unit)
         return unit
+
+    def categories(self, asked: Sequence[str], field: str) -> list[str] | None:
+        """Return the categories that a list is asked for, by name with all below and by key field; None for all."""
+        tree, fields = self.rules.categories, self.rules.fields
+        found = [each.id for each in tree]
+        if asked:
+            try:
+                found = tree.below(each.removeprefix("categories/") for each in asked)
+            except UnknownCategory as error:
+                place = list(asked).index(f"categories/{error.category}")
+                raise field_error(f"categories[{place}]", Reason.UNKNOWN_CATEGORY, error.category) from None
+        if field and field not in {each.key for each in fields.fields}:
+            raise field_error("field", Reason.INVALID_FIELD, f"one of {', '.join(each.key for each in fields.fields)}")
+        if not (asked or field):
+            return None
+        return [each for each in found if not field or fields.of(each) == field]

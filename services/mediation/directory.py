@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 from casework import names
-from services.kit.serving.named import Found
+from services.kit.serving.access import Kept
+from services.kit.serving.request.named import Found
+from services.kit.storage import grid_terms
 from services.kit.storage.database import Connection, Database
 from services.mediation import store
 from services.mediation.grants import store as grants
@@ -30,10 +33,19 @@ class CaseDirectory:
         """Return whether it belongs to another service; everything in mediation is in a case."""
         return False
 
-    async def excluded(self, subject: str) -> frozenset[str]:
-        """Return the numbers of the cases that an account is excluded from."""
+    async def kept_from(self, subject: str, numbers: frozenset[str], *, reports: bool) -> Kept:
+        """Return the cases that an account is excluded from, and those on a side of which it ever stood."""
         async with self._database.read() as connection:
-            return await grants.excluded_from(connection, subject)
+            return await grants.kept_from(connection, subject)
+
+    async def behind(self, files: frozenset[str]) -> frozenset[str]:
+        """Return nothing: supervision has its files."""
+        return frozenset()
+
+    async def terms(self, account: str) -> Sequence[tuple[date, date]]:
+        """Return first and last day of every term of an account as a grid worker."""
+        async with self._database.read() as connection:
+            return await grid_terms.of(connection, account)
 
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
         """Return those that exist, with the units of the case: the accountable one and those of its tasks."""

@@ -15,7 +15,7 @@ from casework.mediation.choosing import PanelRole
 from casework.mediation.course import Scope
 from services.kit import dates
 from services.kit.command import Work
-from services.kit.serving.access import HOLDERS, NO_PARTS, PARTIES, Call, Part, current_call
+from services.kit.serving.access import NO_PARTS, PARTIES, Call, Part, current_call, holds_office
 from services.kit.storage import access_log
 from services.kit.storage.database import Connection
 from services.mediation import store
@@ -120,8 +120,11 @@ async def admit(
 
 
 def is_party(call: Call) -> bool:
-    """Return whether the caller holds no office: a party or a reporter, for themselves."""
-    return call.caller.roles <= PARTIES | HOLDERS
+    """Return whether the caller acts for themselves, as a party or a reporter.
+
+    In their own case officials do as well: `services/kit/serving/request/exclusions.py` takes the offices off the call.
+    """
+    return not holds_office(call.caller)
 
 
 def speaks_for(subject: str, party: Party) -> bool:

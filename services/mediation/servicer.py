@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from pb.mediation.v1 import people_pb2 as pb
 
-from casework import names
 from casework.case import Stage
 from casework.errors import CaseError, Reason
 from services.kit import looks as looks_in_words
@@ -21,9 +20,10 @@ from services.mediation import keys, record, store
 from services.mediation.models.cases import Case
 
 
-def _granted(subject: str) -> int:
-    """Return the number of the grant that an access is about; 0 if it is about none."""
-    return names.index_of(subject) if "/grants/" in subject else 0
+def _with_reason(subject: str) -> str:
+    """Return the grant or the taking out that an access is about, within its case; empty if it is about none."""
+    within = subject.split("/")[2:4]
+    return "/".join(within) if within[:1] in (["grants"], ["takeOuts"]) else ""
 
 
 class Servicer(kit.Servicer):
@@ -56,15 +56,20 @@ class Servicer(kit.Servicer):
     ) -> list[pb.AccessLogEntry]:
         """Return entries of a case's access log in words, for the caller or for this account of a party."""
         call = current_call()
-        granted = {row.id: row.grant_no or _granted(row.subject) for row in looks}
-        sealed = await store.reasons(connection, case.number) if any(granted.values()) else {}
-        opener = keys.reading(self.sealer, case) if sealed and case.sealed_key is not None else None
-        reasons = {number: opener.open(reason).decode() for number, reason in sealed.items()} if opener else {}
+        reasons = await self._reasons(connection, case, looks)
         to = to or (call.caller.subject if record.is_party(call) else "")
         return [
-            looks_in_words.entry(row, self.rules.units, call.language, to=to, reason=reasons.get(granted[row.id], ""))
+            looks_in_words.entry(row, self.rules.units, call.language, to=to, reason=reasons.get(row.id, ""))
             for row in looks
         ]
+
+    async def _reasons(self, connection: Connection, case: Case, looks: Sequence[Look]) -> dict[int, str]:
+        """Return why somebody had access or took the case out, by entry."""
+        about = {row.id: f"grants/{row.grant_no}" if row.grant_no else _with_reason(row.subject) for row in looks}
+        if case.sealed_key is None or not any(about.values()):
+            return {}
+        sealed, opener = await store.reasons(connection, case.number), keys.reading(self.sealer, case)
+        return {entry: opener.open(sealed[name]).decode() for entry, name in about.items() if name in sealed}
 
     def mark_of(self, unit: str) -> str:
         """Return how a unit is called in a document's number."""

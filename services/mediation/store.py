@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 
 from sqlalchemy import (
     DateTime,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Select,
     SmallInteger,
     Text,
+    all_,
     any_,
     bindparam,
     column,
@@ -37,9 +39,11 @@ from casework.mediation.choosing import OUT_FOR, AskState, PanelRole, PanelState
 from services.kit.instants import NEVER
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
+from services.kit.storage.listing import KEPT_FROM, By, Listing, Order
 from services.kit.storage.sealing import SealedBytes, WrappedKey
 from services.mediation.models.cases import Case, Task, TaskReport
 from services.mediation.models.consents import Mediation
+from services.mediation.models.documents import TakeOut
 from services.mediation.models.grants import GIVING, Grant, GrantScope
 from services.mediation.models.mediators import Ask, PanelMember
 from services.mediation.models.people import Party
@@ -161,7 +165,7 @@ async def add_report(
     connection: Connection, row: Task, evidence: str, sealed: SealedBytes | None, by: str, at: datetime
 ) -> int:
     """Store a report that a task of a locked case is done, and return its number."""
-    number = await rows.next_of(connection, TaskReport.report, number=row.number, task=row.task)
+    number = await rows.next_of(connection, TaskReport.report, rows.FEW, number=row.number, task=row.task)
     await rows.insert(
         connection, TaskReport, number=row.number, task=row.task, report=number, evidence=evidence, sealed=sealed,
         reported_by=by, reported_at=at,
@@ -174,33 +178,23 @@ async def reports_of(connection: Connection, number: str, task: int) -> Sequence
     return (await rows.find(connection, TaskReport, TaskReport.report, number=number, task=task)).all()
 
 
-@lru_cache(maxsize=8)
-def _listed(stages: bool, overdue: bool, behind: bool) -> Select[Case]:
-    found = select(Case).where(Case.unit.like(_UNIT))
-    if stages:
-        found = found.where(Case.stage == any_(bindparam("stages", type_=ARRAY(SmallInteger))))
-    if overdue:
-        found = found.where(Case.due_at < func.coalesce(Case.closed_at, _NOW))
-    if behind:
-        found = found.where(tuple_(Case.opened_at, Case.number) < tuple_(_AT, _NUMBER))
-    return found.order_by(Case.opened_at.desc(), Case.number.desc()).limit(_LIMIT)
-
-
-async def listed(
-    connection: Connection,
-    unit: str,
-    stages: Sequence[int],
-    overdue_by: datetime | None,
-    behind: tuple[datetime, str] | None,
-    limit: int,
-) -> Sequence[Case]:
-    """Return rows of cases of a unit pattern, newest first; `behind` is where the page before ended."""
-    at, number = behind or (None, "")
-    parameters = {
-        "unit": unit, "stages": list(stages), "now": overdue_by, "at": at, "number": number, "limit": limit,
-    }  # fmt: skip
-    statement = _listed(bool(stages), overdue_by is not None, behind is not None)
-    return await connection.execute(statement, parameters)
+_INSTANT = DateTime(timezone=True)
+_SHORTS = ARRAY(SmallInteger)
+LISTED = Listing(
+    Case, Case.number, Case.unit.like(_UNIT), Order("open_time", descending=True),
+    {"open_time": By(Case.opened_at, attrgetter("opened_at"))},
+    {
+        "stages": Case.stage == any_(bindparam("stages", type_=_SHORTS)),
+        "overdue_by": Case.due_at < func.coalesce(Case.closed_at, bindparam("overdue_by", type_=_INSTANT)),
+        "categories": Case.category == any_(bindparam("categories", type_=ARRAY(Text))),
+        "grades": Case.grade == any_(bindparam("grades", type_=_SHORTS)),
+        "channels": Case.channel == any_(bindparam("channels", type_=_SHORTS)),
+        "start": Case.opened_at >= bindparam("start", type_=_INSTANT),
+        "end": Case.opened_at < bindparam("end", type_=_INSTANT),
+        KEPT_FROM: Case.number != all_(bindparam(KEPT_FROM, type_=ARRAY(Text))),
+    },
+)  # fmt: skip
+"""Lists of cases of a unit pattern."""
 
 
 @lru_cache(maxsize=32)
@@ -348,9 +342,11 @@ async def by_which(connection: Connection, number: str, subject: str, now: datet
     return await connection.scalar(_BY_WHICH, {"number": number, "subject": subject, "now": now}) or 0
 
 
-async def reasons(connection: Connection, number: str) -> dict[int, SealedBytes]:
-    """Return the sealed reason of each grant of a case, by number."""
-    return {row.grant_no: row.reason for row in await rows.find(connection, Grant, number=number)}
+async def reasons(connection: Connection, number: str) -> dict[str, SealedBytes]:
+    """Return the sealed reason of each grant and each taking out of a case, by its name within the case."""
+    granted = {f"grants/{row.grant_no}": row.reason for row in await rows.find(connection, Grant, number=number)}
+    taken = {f"takeOuts/{row.take_out}": row.reason for row in await rows.find(connection, TakeOut, number=number)}
+    return granted | taken
 
 
 _TASK_UNITS = func.array(select(distinct(Task.unit)).where(Task.number == Case.number).scalar_subquery())

@@ -21,6 +21,7 @@ def case(row: Case, now: datetime) -> pb.Case:
     return pb.Case(
         name=names.case_name(row.number),
         etag=str(row.version),
+        report=names.report_name(row.number),
         unit=names.unit_name(row.unit),
         about_unit=names.unit_name(row.about),
         category=f"categories/{row.category}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import grpc
@@ -11,11 +12,12 @@ from pb.clock.v1 import clock_pb2
 from pb.escalation.v1 import escalation_pb2
 from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
-from pb.mediation.v1 import case_pb2, mediation_pb2
+from pb.mediation.v1 import case_pb2, docking_pb2, mediation_pb2
 from prometheus_client import Counter
 from temporalio import activity
 
 from services.kit.instants import instant
+from services.kit.numbers import numbers
 from services.kit.serving.businesstime import BusinessTime
 from workflows.backends import Backends
 from workflows.engine.failures import REFUSALS, failure
@@ -24,6 +26,11 @@ from workflows.messages import DEFAULT_PURSUED, CaseStep, Source, Stage, Told, p
 log = structlog.get_logger()
 
 REFUSED = Counter("accord_escalations_refused_total", "Breaches that the escalation service refused.")
+_OPENED = {grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION}
+_KINDS = {
+    "court": docking_pb2.DOCKING_KIND_COURT, "police": docking_pb2.DOCKING_KIND_POLICE,
+    "petition": docking_pb2.DOCKING_KIND_PETITION,
+}  # fmt: skip
 _AGAIN = timedelta(hours=1)
 """When a case retries after a refusal that only a person can resolve."""
 
@@ -42,6 +49,7 @@ class Activities:
         A report that nobody accepted is not opened, whatever signal the workflow received.
         """
         name = f"cases/{step.number}"
+        handed_over: list[report_pb2.HandOver] = []
         try:
             content = await self._backends.intake.GetReportContent(
                 intake_pb2.GetReportContentRequest(name=f"reports/{step.number}/content")
@@ -59,17 +67,39 @@ class Activities:
                 receive_time=report.receive_time,
                 due_time=report.history.due_time if report.history.HasField("due_time") else None,
             )
+            handed_over.extend(content.hand_overs)
             content.ClearField("report")
+            content.ClearField("hand_overs")
             opened = await self._backends.mediation.CreateCase(
                 mediation_pb2.CreateCaseRequest(case=case, content=content, request_id=f"{name}/open")
             )
-            return Told(instant(opened.next_time), tier=_tier(report.triage.grade))
+            told = Told(instant(opened.next_time), tier=_tier(report.triage.grade))
         except grpc.aio.AioRpcError as error:
             # A first try may have opened it and its response was lost; if it was regraded since, the request differs.
-            if error.code() not in (grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION):
+            if error.code() not in _OPENED:
                 raise failure(error) from None
-            # Opened by another request: its clocks say when to ask.
-            return await self._fire(step.number, Source.MEDIATION, 0)
+            # Opened by another request, or erased since: its clocks say when to ask.
+            told = await self._fire(step.number, Source.MEDIATION, 0)
+        for each in handed_over:
+            await self._hand_over(name, each)
+        return told
+
+    async def _hand_over(self, case: str, said: report_pb2.HandOver) -> None:
+        """Record by which letter a case was handed over; what is refused, whoever handles the case records."""
+        kind = _KINDS[said.authority.rpartition("-")[2]]
+        docking = docking_pb2.Docking(
+            kind=kind, **numbers(procedure=said.procedure, nature=said.subject), hand_over_letter=said.letter,
+            decided=said.decided if said.HasField("decided") else None, authority=said.authority,
+            petition_accept_time=said.petition_accept_time if said.HasField("petition_accept_time") else None,
+        )  # fmt: skip
+        key = hashlib.sha256(f"{said.authority}/{said.letter}".encode()).hexdigest()[:24]
+        request = docking_pb2.CreateDockingRequest(parent=case, docking=docking, request_id=f"{case}/{key}")
+        try:
+            await self._backends.dockings.CreateDocking(request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() not in _OPENED | REFUSALS:
+                raise failure(error) from None
+            log.warning("a hand-over was not recorded", case=case, code=error.code().name)
 
     @activity.defn(name="fire_clocks")
     async def fire_clocks(self, step: CaseStep) -> Told:

@@ -7,7 +7,7 @@ and all that it does may be done twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -17,8 +17,13 @@ from pb.feed.v1 import feed_pb2
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from prometheus_client import Gauge
 
+from services.kit.serving.loops import Loop
+
+Act = Callable[[feed_pb2.Event], Awaitable[None]]
+"""What is done for an event; it may be done twice."""
 EVERY = 0.5
 """Seconds between acknowledgements."""
+_PAGE = 500
 _TIMEOUT = 20.0
 _LAST = 2.0
 """Seconds allowed for the last one when a consumer stops."""
@@ -78,6 +83,24 @@ class Place:
         await self._feed.AcknowledgeEvents(request, timeout=timeout)
         self._acknowledged = position
         POSITION.labels(self._source, self._consumer).set(position)
+
+
+async def act_on_all(
+    loop: Loop, feed: FeedServiceStub, source: str, consumer: str, kinds: Collection[str], act: Act
+) -> None:  # fmt: skip
+    """Act on the events of these kinds in a feed, one by one, from the acknowledged position, until the stream ends."""
+    stream = feed.WatchEvents(feed_pb2.WatchEventsRequest(service=source, consumer=consumer, batch_size=_PAGE))
+    await stream.initial_metadata()
+    if not stream.done():
+        loop.turned()
+    async with Place(feed, source, consumer) as place:
+        async for batch in stream:
+            loop.begin()
+            for event in batch.events:
+                if event.type in kinds:
+                    await act(event)
+            place.reach(batch.position)
+            loop.turned()
 
 
 @dataclass

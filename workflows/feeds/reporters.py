@@ -6,6 +6,8 @@ it. A report whose case is not open yet is retried until it is, so that nothing 
 
 from __future__ import annotations
 
+from functools import partial
+
 import grpc
 import structlog
 from pb.feed.v1 import feed_pb2
@@ -16,7 +18,7 @@ from pb.mediation.v1.content_pb2_grpc import CaseContentServiceStub
 from casework.names import number_of
 from services.kit.serving.loops import Loop
 from workflows.backends import Backends
-from workflows.feeds.places import Place
+from workflows.feeds.places import act_on_all
 from workflows.messages import Source
 
 log = structlog.get_logger()
@@ -26,7 +28,6 @@ WITHDRAWN = "WithdrawalRequested"
 """The event of a withdrawal once the report is a case."""
 KINDS = frozenset({WITHDRAWN, "ReportAdded", "PhotoAdded", "ReportCorrected", "ReportAmended"})
 """Events after which the case takes over the content of its report."""
-_PAGE = 500
 _TIMEOUT = 30.0
 _GONE = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION)
 """Refusals for a report or a case that was erased."""
@@ -34,20 +35,8 @@ _GONE = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION)
 
 async def pass_on_all(loop: Loop, backends: Backends) -> None:
     """Pass on intake's feed, from the acknowledged position, until the stream ends."""
-    feed = backends.feeds[Source.INTAKE]
-    request = feed_pb2.WatchEventsRequest(service=Source.INTAKE, consumer=CONSUMER, batch_size=_PAGE)
-    stream = feed.WatchEvents(request)
-    await stream.initial_metadata()
-    if not stream.done():
-        loop.turned()
-    async with Place(feed, Source.INTAKE, CONSUMER) as place:
-        async for batch in stream:
-            loop.begin()
-            for event in batch.events:
-                if event.type in KINDS:
-                    await pass_on(backends, event)
-            place.reach(batch.position)
-            loop.turned()
+    act = partial(pass_on, backends)
+    await act_on_all(loop, backends.feeds[Source.INTAKE], Source.INTAKE, CONSUMER, KINDS, act)
 
 
 async def pass_on(backends: Backends, event: feed_pb2.Event) -> None:
@@ -73,6 +62,7 @@ async def pass_on(backends: Backends, event: feed_pb2.Event) -> None:
         receive_time=report.receive_time, request_id=key,
     )  # fmt: skip
     content.ClearField("report")
+    content.ClearField("hand_overs")
     request.content.CopyFrom(content)
     try:
         await CaseContentServiceStub(backends.channels[1]).RefreshCaseContent(request, timeout=_TIMEOUT)

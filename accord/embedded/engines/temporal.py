@@ -15,6 +15,8 @@ from accord.embedded.probe import serves_grpc
 from accord.embedded.process import ProcessSpec
 
 if TYPE_CHECKING:
+    from temporalio.client import Client
+
     from services.kit.serving.settings import ClientSettings
 
 NAMESPACE = "default"
@@ -28,6 +30,11 @@ SEARCH_ATTRIBUTES = {
     "AccordOverdue": "Bool",
 }
 """What an operator can look for in Temporal's list of cases; never personal data."""
+
+
+def own_namespace() -> str:
+    """Return the namespace of Temporal that Accord works in: `ACCORD_TEMPORAL_NAMESPACE`, or the default one."""
+    return os.environ.get("ACCORD_TEMPORAL_NAMESPACE", NAMESPACE)
 
 
 class EmbeddedTemporal:
@@ -92,31 +99,37 @@ def _binary() -> str:
 def check_temporal(address: str, namespace: str = NAMESPACE) -> None:
     """Make sure a Temporal that is not ours answers and knows Accord's search attributes. Raises StackError."""
     try:
-        asyncio.run(asyncio.wait_for(_register(address, namespace), 20))
+        asyncio.run(asyncio.wait_for(_check(address, namespace), 20))
     except (TimeoutError, RuntimeError, OSError) as error:
         reason = str(error).partition(": tonic::")[0] or "no answer within 20 s"
         raise StackError(f"cannot use Temporal at {address} (ACCORD_TEMPORAL_ADDRESS): {reason}") from error
 
 
-def _settings(address: str, namespace: str) -> ClientSettings:
+def settings_for(address: str, namespace: str, **more: object) -> ClientSettings:
+    """Return the settings of a client of Temporal alone, with certificates and keys as the environment names them."""
     from pydantic import ValidationError
 
     from services.kit.serving.settings import ClientSettings
 
     own: dict[str, Any] = {"trust_file": Path(os.devnull), "temporal_address": address, "temporal_namespace": namespace}
+    own.update(more)
     try:
         return ClientSettings(**own, **certificates.settings())
     except ValidationError as error:
         raise StackError("; ".join(fault["msg"] for fault in error.errors(include_input=False))) from None
 
 
-async def _register(address: str, namespace: str) -> None:
+async def _check(address: str, namespace: str) -> None:
+    from workflows.engine.runtime import dial
+
+    await register_attributes(await dial(settings_for(address, namespace)), namespace)
+
+
+async def register_attributes(client: Client, namespace: str) -> list[str]:
+    """Add Accord's search attributes to a namespace; return the names of those that it lacked."""
     from temporalio.api.enums.v1 import IndexedValueType
     from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 
-    from workflows.engine.runtime import dial
-
-    client = await dial(_settings(address, namespace))
     known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=namespace))
     missing = {
         name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind.upper()}")
@@ -126,3 +139,4 @@ async def _register(address: str, namespace: str) -> None:
     if missing:
         request = AddSearchAttributesRequest(namespace=namespace, search_attributes=missing)
         await client.operator_service.add_search_attributes(request)
+    return sorted(missing)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from casework.supervision.figures.spread import Handling
+
 HEADINGS = {
     "category": ("纠纷类型", "Category"), "door": ("来源渠道", "Channel"), "stage": ("办理阶段", "Stage"),
     "month": ("月份", "Month"), "grade": ("等级", "Grade"), "outcome": ("调解结果", "Outcome"),
@@ -9,6 +11,18 @@ HEADINGS = {
     "place": ("地点", "Place"),
 }  # fmt: skip
 CODE, COUNT, TOTAL, TITLE = ("代码", "Code"), ("件数", "Count"), ("合计", "Total"), ("统计表", "statistics")
+HANDLING_TITLE = ("办理情况表", "how matters were handled")
+HANDLING = (
+    ("办结件数", "Closed"), ("办结天数中位数", "Days to closing, median"), ("75%分位", "75th percentile"),
+    ("90%分位", "90th percentile"), ("最长", "Longest"),
+    ("未结件数", "Open"), ("未结天数中位数", "Days open, median"), ("75%分位", "75th percentile"),
+    ("90%分位", "90th percentile"), ("最长", "Longest"),
+    ("达成协议件数", "Agreed"), ("调解终结件数", "Mediations ended"), ("达成协议比例", "Share agreed"),
+    ("已履行件数", "Performed"), ("应履行件数", "To be performed"), ("履行比例", "Share performed"),
+    ("满意人次", "Satisfied"), ("回访人次", "Asked"), ("满意比例", "Share satisfied"),
+)  # fmt: skip
+"""Headings of the figures of handling, in the order of `figures`."""
+TOO_FEW = ("不足5", "fewer than 5")
 _KEYS = {
     "place": {"elsewhere": ("其他地点", "elsewhere")},
     "door": {
@@ -35,6 +49,17 @@ _KEYS = {
     },
 }  # fmt: skip
 _NONE = ("无", "none")
+
+
+def figures(told: Handling, english: bool) -> list[str | int]:
+    """Return the figures of a line: days in percentiles, three separate rates; where there are too few, in words."""
+    few = TOO_FEW[english]
+    row: list[str | int] = []
+    for days in (told.closed, told.open):
+        row += [days.count, *(few if days.too_few else days.percentile(percent) for percent in (50, 75, 90, 100))]
+    for rate in (told.agreed, told.performed, told.satisfied):
+        row += [rate.numerator, rate.denominator, few if rate.too_few else f"{rate.share / 100:.1f}%"]
+    return row
 
 
 def called(by: str, key: str, english: bool) -> str:

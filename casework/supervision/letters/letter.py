@@ -203,6 +203,15 @@ def may_object(state: LetterState, objection: Objection, in_time: bool) -> None:
         raise CaseError(Reason.OBJECTION_LATE)
 
 
+INDEPENDENT = frozenset({"court", "procuratorate"})
+"""Departments to which no supervision letter goes: they exercise their powers independently (宪法 art. 131, 136)."""
+
+
+def is_independent(unit: str) -> bool:
+    """Tell whether a unit is a court or a procuratorate."""
+    return unit.partition("-")[2] in INDEPENDENT
+
+
 def may_address(units: UnitTree, issuer: str, unit: str, field: str = "letter.unit") -> None:
     """Raise unless a letter may go from one unit to the other: down the tree, never sideways or up."""
     for code, name in ((issuer, "letter.issuer"), (unit, field)):
@@ -210,6 +219,10 @@ def may_address(units: UnitTree, issuer: str, unit: str, field: str = "letter.un
             raise field_error(name, Reason.UNKNOWN_UNIT, code)
     if issuer == ROOT or unit == issuer or issuer not in units.path(unit):
         raise _not_under(field, unit)
+    if is_independent(unit):
+        zh = "法院、检察院依法独立行使职权，不发督办函件；可以发工作提示函。"
+        en = "a court or procuratorate gets no supervision letter; recommend something instead"
+        raise CaseError(Reason.INVALID_FIELD, unit, (FieldFault(field, zh, en),), field=field)
 
 
 def copies(units: UnitTree, kind: LetterKind, issuer: str, unit: str, asked: Collection[str]) -> list[str]:

@@ -18,9 +18,10 @@ class PlanState(IntEnum):
     RUNNING = 2
     REACHED = 3
     DROPPED = 4
+    ENDED = 5
 
 
-TOLD = frozenset({PlanState.RUNNING, PlanState.REACHED})
+TOLD = frozenset({PlanState.RUNNING, PlanState.REACHED, PlanState.ENDED})
 """States in which the units with a target see a plan."""
 
 
@@ -87,6 +88,16 @@ def decided(state: PlanState, *, approved: bool, by: str, drafted_by: str) -> Pl
     if by == drafted_by:
         raise CaseError(Reason.SAME_PERSON)
     return PlanState.RUNNING if approved else PlanState.DROPPED
+
+
+def may_end(state: PlanState, *, by: str, late: Iterable[str]) -> None:
+    """Raise unless a running plan may be ended by somebody of a unit: its own late target is no reason to end it.
+
+    A unit that is late ends no plan; the level above it does.
+    """
+    must_be(state, PlanState.RUNNING)
+    if by in late:
+        raise CaseError(Reason.OWN_TARGET_LATE, by)
 
 
 def must_be_settled(settled: int, count: int) -> None:

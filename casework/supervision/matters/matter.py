@@ -20,6 +20,7 @@ class MatterLevel(IntEnum):
     COUNTY = 1
     CITY = 2
     PROVINCE = 3
+    TOWNSHIP = 4
 
     @property
     def area(self) -> Level:
@@ -94,6 +95,8 @@ class Step(Enum):
 
 LOOK_BACKS = (30, 90)
 """Days after striking off on which a look back is due (house default)."""
+LOOK_BACK_EARLY = timedelta(days=7)
+"""How long before its day a look back may say that a matter is still settled, as with visits (house default)."""
 LONGEST = timedelta(days=3 * 366)
 """How far ahead a deadline may be: one further away is a typing error."""
 
@@ -110,6 +113,15 @@ def keeper_of(tree: UnitTree, place: str, level: MatterLevel, field: str = "leve
         if tree.known(unit).level is level.area:
             return unit
     raise field_error(field, Reason.INVALID_FIELD, f"{place}: no {level.area} above it")
+
+
+def may_put_forward(tree: UnitTree, unit: str, keeper: str, field: str = "level") -> None:
+    """Raise INVALID_FIELD unless a unit may enter a matter in this ledger: its own or one below, or the next one above.
+
+    A village keeps no ledger: it puts its matters on that of its township, a department on that of its area.
+    """
+    if not tree.contains(unit, keeper) and tree.parent(unit) != keeper:
+        raise field_error(field, Reason.INVALID_FIELD, f"{keeper}: the next level above passes it on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +197,13 @@ def verified(verdict: Verdict, reason: str) -> MatterState:
     if not reason:
         raise field_error("reason", Reason.REASON_REQUIRED)
     return MatterState.RETURNED
+
+
+def may_look_back(found: Found, due_on: date, today: date) -> None:
+    """Raise LOOK_BACK_EARLY if it is too early to say that a matter is still settled; a relapse is never early."""
+    first = due_on - LOOK_BACK_EARLY
+    if found is Found.HOLDS and today < first:
+        raise CaseError(Reason.LOOK_BACK_EARLY, first.isoformat(), day=first.isoformat())
 
 
 def moved(tree: UnitTree, keeper: str, level: MatterLevel, to: str) -> str:

@@ -25,6 +25,7 @@ class RecommendationState(IntEnum):
     REPLIED = 4
     VISITED = 5
     WITHDRAWN = 6
+    CLOSED = 7
 
 
 class Adoption(IntEnum):
@@ -51,11 +52,11 @@ class ObjectionState(IntEnum):
     REJECTED = 3
 
 
-OVER = frozenset({RecommendationState.VISITED, RecommendationState.WITHDRAWN})
+OVER = frozenset({RecommendationState.CLOSED, RecommendationState.WITHDRAWN})
 WITH_DEPARTMENT = frozenset(
     {
         RecommendationState.SERVED, RecommendationState.REPLIED, RecommendationState.VISITED,
-        RecommendationState.WITHDRAWN,
+        RecommendationState.WITHDRAWN, RecommendationState.CLOSED,
     }
 )  # fmt: skip
 """States in which the department has been notified."""
@@ -83,6 +84,7 @@ _BEFORE: dict[RecommendationState, frozenset[RecommendationState]] = {
     RecommendationState.REPLIED: frozenset({RecommendationState.SERVED}),
     RecommendationState.VISITED: frozenset({RecommendationState.REPLIED}),
     RecommendationState.WITHDRAWN: frozenset({RecommendationState.SERVED, RecommendationState.REPLIED}),
+    RecommendationState.CLOSED: frozenset({RecommendationState.VISITED}),
 }
 
 
@@ -100,10 +102,13 @@ def must_be(state: RecommendationState, *allowed: RecommendationState) -> None:
 
 
 def check_author(kind: RecommendationKind, unit: str) -> None:
-    """Raise INVALID_FIELD unless a judicial or procuratorial suggestion comes from that court or procuratorate."""
-    slug = _AUTHORS.get(kind)
-    if slug and unit.partition("-")[2] != slug:
-        raise field_error("unit", Reason.INVALID_FIELD, slug)
+    """Raise INVALID_FIELD unless a suggestion comes from a court or procuratorate, and a prompt from a centre.
+
+    Each has numbers of its own: a department's prompt would have those of the centre.
+    """
+    slug = _AUTHORS.get(kind, "")
+    if unit.partition("-")[2] != slug:
+        raise field_error("unit", Reason.INVALID_FIELD, slug or "centre")
 
 
 def check_pairs(told: Sequence[int], pairs: int, field: str) -> None:

@@ -17,6 +17,7 @@ from services.escalation import scope
 from services.escalation.backlog import store, view
 from services.escalation.backlog.models import BacklogPlan, BacklogTarget
 from services.escalation.backlog.store import Asked
+from services.escalation.raising.levels import raising
 from services.escalation.servicer import Servicer
 from services.kit import dates
 from services.kit.command import Versioned, Work, check_etag, command
@@ -37,7 +38,7 @@ class BacklogServicer(Servicer, backlog_pb2_grpc.BacklogServiceServicer):
         unit, day = scope.asked(request.unit), self._day(request)
         asked = self._asked(unit, day, self.rules.backlog.over_days)
         async with self.database.read() as connection:
-            found = await store.by_day(connection, asked)
+            found = await store.by_band(connection, asked, day, [low for low, _ in self.rules.backlog.ranges])
         return view.backlog(unit, day, self.rules.backlog, found)
 
     async def ListBacklog(self, request: pb.ListBacklogRequest, context: Context) -> pb.ListBacklogResponse:
@@ -152,8 +153,24 @@ class BacklogServicer(Servicer, backlog_pb2_grpc.BacklogServiceServicer):
         await store.change_target(work.connection, found, reached_at=work.now)
         state = rules_of.after_report(each is found or each.reached_at is not None for each in targets)
         ended = work.now if state is PlanState.REACHED else None
+        if ended:
+            await raising.settle(work, row.number, "plan-reached")
         row = await store.change(work.connection, row, state=state, ended_at=ended)
         return await self._told(work, row, "BacklogTargetReached", target=request.name, settled=settled)
+
+    @command(pb.BacklogPlan)
+    async def EndBacklogPlan(self, request: pb.EndBacklogPlanRequest, work: Work) -> pb.BacklogPlan:
+        """End a running plan before all its targets are reached: its clocks and what they raised end with it."""
+        row = await self._locked(request, work)
+        targets = await store.targets(work.connection, [row.number])
+        late = [each.unit for each in targets if each.reached_at is None and each.due_at and each.due_at < work.now]
+        rules_of.may_end(row.state, by=work.call.caller.unit, late=late)
+        await work.stop(row.number, "target-%", met=False)
+        await raising.settle(work, row.number, "plan-ended")
+        row = await store.change(work.connection, row, state=PlanState.ENDED, ended_at=work.now)
+        reached = sum(each.reached_at is not None for each in targets)
+        reason = pb.BacklogEndReason.Name(request.reason)
+        return await self._told(work, row, "BacklogPlanEnded", reason=reason, reached=reached)
 
     # --- what they have in common -------------------------------------------------------------------------------------
 
@@ -191,9 +208,7 @@ class BacklogServicer(Servicer, backlog_pb2_grpc.BacklogServiceServicer):
         progress = await store.progress(work.connection, [row.number], [target.target], work.now)
         counted = sum(each.matters for each in progress)
         if counted < target.wanted:
-            raise field_error(
-                f"goals[{target.target - 1}].count", Reason.CONTRADICTED, f"{target.unit}: {counted} < {target.wanted}"
-            )
+            raise field_error("approved", Reason.CONTRADICTED, f"{target.unit}: {counted} < {target.wanted}")
         clock = await work.start_clock(
             row.number, f"target-{target.target}", "backlog_target", subject=view.target_name(target), unit=target.unit,
             at=work.now, until=dates.last_second(target.due_on),

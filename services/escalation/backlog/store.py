@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
+    Date,
     DateTime,
     Integer,
     Select,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    cast,
     func,
     insert,
     literal,
@@ -66,10 +68,10 @@ class Line(NamedTuple):
 
 
 class OfUnit(NamedTuple):
-    """How many matters of a unit were received after and up to an instant."""
+    """How many matters of a unit are in a band of age, by its number from 1."""
 
     unit: str
-    received_at: datetime
+    band: int
     matters: int
 
 
@@ -97,13 +99,16 @@ class Asked:
         return {**self.units, "at": self.at, "before": self.before, "after": self.after}
 
 
-_DAY = func.date_trunc("day", func.timezone("Asia/Shanghai", CaseFact.received_at), type_=DateTime())
-_BY_DAY = (
-    select(CaseFact.unit, func.timezone("Asia/Shanghai", _DAY, type_=_INSTANT), func.count())
+_AGE = bindparam("day", type_=Date) - cast(func.timezone("Asia/Shanghai", CaseFact.received_at), Date)
+_AGED = (
+    select(
+        CaseFact.unit.label("unit"),
+        func.width_bucket(_AGE, bindparam("bands", type_=ARRAY(Integer)), type_=Integer).label("band"),
+    )
     .where(within(CaseFact.unit), _OPEN)
-    .group_by(CaseFact.unit, _DAY)
-    .order_by(CaseFact.unit)
-)
+    .subquery("aged")
+).c
+_BY_BAND = select(_AGED.unit, _AGED.band, func.count()).group_by(_AGED.unit, _AGED.band).order_by(_AGED.unit)
 _COUNT = select(func.count()).select_from(CaseFact).where(within(CaseFact.unit), _OPEN)
 
 
@@ -130,9 +135,10 @@ async def counted(connection: Connection, asked: Asked) -> int:
     return await connection.scalar(_COUNT, asked.parameters) or 0
 
 
-async def by_day(connection: Connection, asked: Asked) -> list[OfUnit]:
-    """Return how many open matters units have, by the day they were received."""
-    return [OfUnit(*row) for row in await connection.execute(_BY_DAY, asked.parameters)]
+async def by_band(connection: Connection, asked: Asked, day: date, bands: Sequence[int]) -> list[OfUnit]:
+    """Return how many open matters units have by age on a day; `bands` are the ages at which each band begins."""
+    parameters = {**asked.parameters, "day": day, "bands": list(bands)}
+    return [OfUnit(*row) for row in await connection.execute(_BY_BAND, parameters)]
 
 
 # --- plans ----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,9 @@ from services.kit import dates
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 
+MOST_UNITS = 1000
+"""How many units a count names, at most: those with the most matters."""
+
 
 def age(received_at: datetime, day: date) -> int:
     """Return the age in days on a day of what was received at an instant."""
@@ -27,16 +30,18 @@ def backlog(unit: str, day: date, rule: BacklogRule, found: Iterable[OfUnit]) ->
     total: Counter[tuple[int, int]] = Counter()
     of: dict[str, Counter[tuple[int, int]]] = {}
     for row in found:
-        band = rule.band_of(age(row.received_at, day))
+        band = rule.ranges[row.band - 1]
         total[band] += row.matters
         of.setdefault(row.unit, Counter())[band] += row.matters
+    most = sorted(of, key=lambda unit: (-of[unit].total(), unit))[:MOST_UNITS]
     return pb.Backlog(
         unit=names.unit_name(unit), date=dates.shown(day), over_days=rule.over_days, bands=_bands(rule, total),
         total=total.total(),
         units=[
             pb.BacklogOfUnit(unit=names.unit_name(each), bands=_bands(rule, counts), total=counts.total())
-            for each, counts in sorted(of.items())
+            for each, counts in ((unit, of[unit]) for unit in sorted(most))
         ],
+        units_left_out=len(of) - len(most),
     )  # fmt: skip
 
 

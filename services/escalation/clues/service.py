@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from pb.escalation.v1 import clues_pb2 as pb
@@ -12,30 +12,52 @@ from casework import names
 from casework.door import clue as rules_of
 from casework.door.clue import ClueFinding, ClueResult, ClueState
 from casework.errors import CaseError, Reason, field_error
-from services.escalation.clues import store, view
+from services.escalation import files
+from services.escalation.clues import codes, store, view
 from services.escalation.clues.store import Wanted
 from services.escalation.models import Clue, File
 from services.escalation.servicer import Servicer
 from services.kit import dates
 from services.kit.clocks.clockwork import NOTHING_DUE
 from services.kit.command import Versioned, Work, check_etag, command
+from services.kit.composition import Parts
 from services.kit.instants import NEVER, stamp
 from services.kit.serving.access import Call, Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.kit.storage.models import Event
+from services.kit.storage.sealing import CaseSealer
 
 _UNTOLD = "reporter"
 """Named in the history instead of an account of another unit that registered a clue."""
 _LAST = 2**63 - 1
+_MOST = 10
+"""Verifications of a clue."""
+_USES = 100
+"""Things that a clue was used for."""
 
 
 class ClueServicer(Servicer, clues_pb2_grpc.ClueServiceServicer):
     """Serves clues."""
 
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._index_key = parts.sealer.derive(codes.KEY)
+
+    async def RegisterClue(self, request: pb.RegisterClueRequest, context: Context) -> pb.Clue:
+        """Return the registered clue with its code; the code itself is only in the sealed part."""
+        answer = await self._register(request, context)
+        number = names.number_of(answer.name)
+        async with self.database.read() as connection:
+            row, file = await store.slip(connection, number), await files.get(connection, number)
+        if row is not None and row.sealed is not None and file.erased_at is None:
+            kept = pb.ClueSlip.FromString(files.reading(self.sealer, file).open(row.sealed))
+            answer.code, answer.words = kept.code, kept.words
+        return answer
+
     @command(pb.Clue)
-    async def RegisterClue(self, request: pb.RegisterClueRequest, work: Work) -> pb.Clue:
+    async def _register(self, request: pb.RegisterClueRequest, work: Work) -> pb.Clue:
         """Register a clue; who gave it is sealed. An account of another unit is not in the history either."""
         unit, place = self.known(request.unit, "unit"), self.known(request.place, "place")
         about = self.known(request.about_unit, "about_unit") if request.about_unit else ""
@@ -57,6 +79,9 @@ class ClueServicer(Servicer, clues_pb2_grpc.ClueServiceServicer):
             sealed_clue=sealer.seal(request.description.encode()),
             sealed_reporter=sealer.seal(told.SerializeToString()),
         )  # fmt: skip
+        slip = codes.slip()
+        index = codes.index_of(self._index_key, slip.code)
+        await store.keep_code(work.connection, row.number, index, sealer.seal(slip.SerializeToString()))
         row = await self._next(work, row, "assign", "clue_assign")
         return await self._told(work, row, "ClueRegistered", source=row.source.name)
 
@@ -79,7 +104,8 @@ class ClueServicer(Servicer, clues_pb2_grpc.ClueServiceServicer):
             found = await store.listed(connection, wanted, behind, size + 1)
             uses = await store.uses(connection, [row.number for row in found[:size]])
             total = await store.counted(connection, wanted)
-        shown = [view.clue(row, uses[row.number], wanted.now) for row in found[:size]]
+        call = current_call()
+        shown = [view.clue(row, uses[row.number], wanted.now, kept=_keeps(call, row)) for row in found[:size]]
         reply = pb.ListCluesResponse(clues=shown, total_size=total)
         reply.next_page_token = paging.following(found, size, "clues", lambda end: (end.due_at or NEVER, end.number))
         return reply
@@ -95,8 +121,9 @@ class ClueServicer(Servicer, clues_pb2_grpc.ClueServiceServicer):
             await self.log_reading(connection, number, row.unit, "ClueTextRead")
         self.pulse.beat()
         return pb.ClueText(
-            name=request.name, **{part: opener.open(data).decode() for part, data in told.items() if data}
-        )
+            name=request.name, **{part: opener.open(data).decode() for part, data in told.items() if data},
+            earlier_findings=_earlier(opener, row) if _decides(call, row) else [],
+        )  # fmt: skip
 
     async def GetClueReporter(self, request: pb.GetClueReporterRequest, context: Context) -> pb.ClueReporter:
         """Return who gave a clue, to officials of the unit that keeps it; the reading is an event with its purpose."""
@@ -135,8 +162,9 @@ class ClueServicer(Servicer, clues_pb2_grpc.ClueServiceServicer):
         unit = rules_of.verifier(names.last(request.verifier), row.unit, row.about, self.rules.units)
         until = dates.term(request, "due_date", work.now)
         row = await store.change(
-            work.connection, row, state=state, verifier=unit, finding=None,
+            work.connection, row, state=state, verifier=unit, finding=None, verified_at=None, sealed_finding=None,
             sealed_instruction=await self._sealed(work, file, request.instruction),
+            sealed_earlier=await self._set_aside(work, row, file),
         )  # fmt: skip
         row = await self._next(work, row, "verify", "clue_verify", unit=unit, until=until)
         return await self._told(work, row, "ClueAssigned", verifier=unit)
@@ -220,8 +248,11 @@ class ClueServicer(Servicer, clues_pb2_grpc.ClueServiceServicer):
             raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
         if request.target == request.name:
             raise field_error("target", Reason.INVALID_FIELD, request.target)
-        if any(each.target == request.target for each in (await store.uses(work.connection, [row.number]))[row.number]):
+        uses = (await store.uses(work.connection, [row.number]))[row.number]
+        if any(each.target == request.target for each in uses):
             raise field_error("target", Reason.ALREADY_EXISTS, request.target)
+        if len(uses) >= _USES:
+            raise CaseError(Reason.TOO_MANY, str(_USES))
         await store.use(work.connection, row, request.target, work.now)
         row = await store.change(work.connection, row, turns=row.turns)
         return await self._told(work, row, "ClueUsed", target=request.target)
@@ -262,6 +293,17 @@ class ClueServicer(Servicer, clues_pb2_grpc.ClueServiceServicer):
         opener = await self.opener(work.connection, row.number)
         return pb.ClueReporter.FromString(opener.open(row.sealed_reporter)).account
 
+    async def _set_aside(self, work: Work, row: Clue, file: File) -> bytes | None:
+        """Return the findings of the verifications so far, sealed apart: a new one is made without them."""
+        if row.sealed_finding is None:
+            return row.sealed_earlier
+        sealer = await self.seal(work, file)
+        earlier = _earlier(sealer, row)
+        if len(earlier) == _MOST - 1:
+            raise field_error("verifier", Reason.INVALID_FIELD, f"verified {_MOST} times")
+        told = pb.ClueText(earlier_findings=[*earlier, sealer.open(row.sealed_finding).decode()])
+        return sealer.seal(told.SerializeToString())
+
     async def _sealed(self, work: Work, file: File, told: str) -> bytes | None:
         return (await self.seal(work, file)).seal(told.encode()) if told else None
 
@@ -279,7 +321,8 @@ class ClueServicer(Servicer, clues_pb2_grpc.ClueServiceServicer):
         return await store.change(work.connection, row, turns=turn, **clock.shown())
 
     async def _shown(self, connection: Connection, row: Clue) -> pb.Clue:
-        return view.clue(row, (await store.uses(connection, [row.number]))[row.number], self.time.now())
+        uses = (await store.uses(connection, [row.number]))[row.number]
+        return view.clue(row, uses, self.time.now(), kept=_keeps(current_call(), row))
 
     async def _told(self, work: Work, row: Clue, kind: str, **payload: object) -> pb.Clue:
         await work.append(NewEvent(row.number, kind, row.unit, {"state": row.state.name, **payload}))
@@ -308,6 +351,23 @@ def _knowing(row: Clue) -> tuple[str, ...]:
     return tuple(filter(None, (row.unit, row.verifier, _addressee(row))))
 
 
+def _keeps(call: Call, row: Clue) -> bool:
+    """Return whether the caller sees a clue for the unit that keeps it, and not for one that has a part in it."""
+    return call.access.allows(call.caller, "clues.get", row.unit)
+
+
+def _decides(call: Call, row: Clue) -> bool:
+    """Return whether the caller decides on a clue, for the unit that keeps it."""
+    return call.access.allows(call.caller, "clues.assign", row.unit)
+
+
+def _earlier(opener: CaseSealer, row: Clue) -> Sequence[str]:
+    """Return what the verifications before the last one found, oldest first."""
+    if row.sealed_earlier is None:
+        return []
+    return pb.ClueText.FromString(opener.open(row.sealed_earlier)).earlier_findings
+
+
 def _readable(call: Call, row: Clue) -> dict[str, bytes | None]:
     """Return the texts that a caller may read, by the unit in whose name they have permission."""
 
@@ -315,7 +375,7 @@ def _readable(call: Call, row: Clue) -> dict[str, bytes | None]:
         return bool(unit) and call.access.allows(call.caller, permission, unit)
 
     told: dict[str, bytes | None] = {}
-    decides = may("clues.assign", row.unit)
+    decides = _decides(call, row)
     if decides or (row.state is ClueState.VERIFYING and may("clues.verify", row.verifier)):
         told |= {"description": row.sealed_clue, "instruction": row.sealed_instruction, "finding": row.sealed_finding}
     if decides or (row.addressee and may("clues.handle", _addressee(row))):

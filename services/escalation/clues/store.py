@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     DateTime,
     Integer,
+    LargeBinary,
     Select,
     SmallInteger,
     Text,
     and_,
     any_,
     bindparam,
+    column,
+    exists,
     func,
     insert,
     literal,
+    not_,
     or_,
     select,
     tuple_,
@@ -31,14 +35,15 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
 from casework import names
-from casework.door.clue import SHOWN_TO_ADDRESSEE
+from casework.door.clue import SHOWN_TO_ADDRESSEE, ClueResult
 from services.escalation import scope
-from services.escalation.clues.models import ClueUse
-from services.escalation.models import Clue
+from services.escalation.clues.models import ClueErasure, ClueHold, ClueReach, ClueUse
+from services.escalation.models import Clue, ClueCode, File
 from services.kit.instants import NEVER
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.models import Event
+from services.kit.storage.tables.erasure_tables import ErasureTables
 
 READINGS = {"ClueTextRead": False, "ClueReporterRead": True}
 """Events of a reading; whether who gave the clue was read."""
@@ -55,9 +60,19 @@ _ERASE = (
     .where(Clue.number == _NUMBER)
     .values(
         sealed_clue=None, sealed_reporter=None, sealed_instruction=None, sealed_finding=None, sealed_transfer=None,
-        sealed_handling=None, sealed_return=None, declined="",
+        sealed_handling=None, sealed_return=None, sealed_earlier=None, declined="",
     )
 )  # fmt: skip
+_ERASE_CODE = update(ClueCode).where(ClueCode.number == _NUMBER).values(sealed=None)
+_BY_CODE = select(ClueCode).where(ClueCode.code_index == bindparam("index", type_=LargeBinary)).with_for_update()
+_SLIP = select(ClueCode).where(ClueCode.number == _NUMBER)
+_COUNT_WRONG = (
+    update(ClueCode)
+    .where(ClueCode.number == _NUMBER)
+    .values(failed=bindparam("failed"), closed_until=bindparam("until", type_=_INSTANT))
+)
+KEPT = ErasureTables(ClueErasure, ClueReach, ClueHold)
+"""Erasures and holds as stored."""
 _READINGS = (
     select(Event)
     .where(
@@ -109,8 +124,55 @@ async def change(connection: Connection, row: Clue, **columns: object) -> Clue:
 
 
 async def erase(connection: Connection, row: Clue) -> None:
-    """Erase the texts of a clue and who gave it."""
-    await connection.execute(_ERASE, {"number": row.number})
+    """Erase the texts of a clue and who gave it, with the words of its code."""
+    for statement in (_ERASE, _ERASE_CODE):
+        await connection.execute(statement, {"number": row.number})
+
+
+async def keep_code(connection: Connection, number: str, index: bytes, sealed: bytes) -> None:
+    """Store the code of a clue."""
+    await rows.insert(connection, ClueCode, number=number, code_index=index, sealed=sealed)
+
+
+async def slip(connection: Connection, number: str) -> ClueCode | None:
+    """Return the code of a clue; None if it has none."""
+    return (await connection.execute(_SLIP, {"number": number})).first()
+
+
+async def by_code(connection: Connection, index: bytes) -> ClueCode:
+    """Return the clue that a code belongs to, locked, so that simultaneous answers are all counted; NOT_FOUND."""
+    return rows.not_found((await connection.execute(_BY_CODE, {"index": index})).first(), "clues")
+
+
+async def count_wrong(connection: Connection, number: str, failed: int, until: datetime | None) -> None:
+    """Store how many wrong answers in a row a code had, and until when it is closed."""
+    await connection.execute(_COUNT_WRONG, {"number": number, "failed": failed, "until": until})
+
+
+async def told(connection: Connection, number: str) -> dict[str, int]:
+    """Return counts of what an erasure of a clue reaches."""
+    return {"clues": 1}
+
+
+class Due(NamedTuple):
+    """A clue whose retention is over."""
+
+    number: str
+    result: ClueResult
+    until: datetime
+
+
+async def due(
+    connection: Connection, years: Mapping[ClueResult, int], within: Mapping[str, str], now: datetime,
+    behind: tuple[datetime, str] | None, limit: int,
+) -> list[Due]:  # fmt: skip
+    """Return clues of a range of units whose retention is over, the longest expired first; `years` by result."""
+    mark, number = behind or (None, "")
+    parameters = {
+        **within, "results": list(map(int, years)), "years": list(years.values()), "now": now, "at": mark,
+        "behind": number, "limit": limit,
+    }  # fmt: skip
+    return [Due(*row) for row in await connection.execute(_due(behind is not None), parameters)]
 
 
 async def use(connection: Connection, row: Clue, target: str, at: datetime) -> None:
@@ -138,6 +200,29 @@ def _within(
     unit: InstrumentedAttribute[str], low: ColumnElement[str] = _LOW, high: ColumnElement[str] = _HIGH
 ) -> ColumnElement[bool]:
     return and_(unit >= low, unit < high)
+
+
+_CLASSES = (
+    func.unnest(bindparam("results", type_=ARRAY(SmallInteger)), bindparam("years", type_=ARRAY(Integer)))
+    .table_valued(column("result", SmallInteger), column("years", Integer))
+    .render_derived("classes")
+)
+_UNTIL = Clue.closed_at + func.make_interval(_CLASSES.c.years)
+_HELD = exists().where(ClueHold.number == Clue.number, ClueHold.lifted_at.is_(None))
+
+
+@lru_cache(maxsize=2)
+def _due(behind: bool) -> Select[*tuple[Any, ...]]:
+    found = (
+        select(Clue.number, Clue.result, _UNTIL)
+        .join(_CLASSES, Clue.result == _CLASSES.c.result)
+        .join(File, File.number == Clue.number)
+        .where(_within(Clue.unit), File.erased_at.is_(None), _UNTIL <= _NOW, not_(_HELD))
+    )
+    if behind:
+        end = tuple_(bindparam("at", type_=_INSTANT), bindparam("behind", type_=Text))
+        found = found.where(tuple_(_UNTIL, Clue.number) > end)
+    return found.order_by(_UNTIL, Clue.number).limit(_LIMIT)
 
 
 _SEEN = or_(

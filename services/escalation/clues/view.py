@@ -14,8 +14,11 @@ from services.kit.instants import stamp
 from services.kit.numbers import numbers
 
 
-def clue(row: Clue, uses: Sequence[ClueUse], now: datetime) -> pb.Clue:
-    """Return a clue, without its texts and without who gave it."""
+def clue(row: Clue, uses: Sequence[ClueUse], now: datetime, *, kept: bool) -> pb.Clue:
+    """Return a clue, without its texts and without who gave it.
+
+    What it was used for and why it was sent back is for the unit that keeps it, not for those it is transferred to.
+    """
     return pb.Clue(
         name=names.file_name(row.number),
         etag=str(row.version),
@@ -26,8 +29,8 @@ def clue(row: Clue, uses: Sequence[ClueUse], now: datetime) -> pb.Clue:
         verifier=names.unit_name(row.verifier),
         addressee=names.unit_name(row.addressee),
         returned=row.returned,
-        decline_reason=row.declined,
-        uses=[pb.ClueUse(target=each.target, use_time=stamp(each.used_at)) for each in uses],
+        decline_reason=row.declined if kept else "",
+        uses=[pb.ClueUse(target=each.target, use_time=stamp(each.used_at)) for each in uses if kept],
         due_time=stamp(row.due_at),
         overdue=row.due_at is not None and row.due_at < now,
         register_time=stamp(row.registered_at),

@@ -39,6 +39,7 @@ class WorkClock(View):
     stopped_at: Mapped[Instant | None]
     kind: Mapped[Code]
     taken_by: Mapped[Words]
+    revision: Mapped[int]
 
 
 class MatterUnit(View):
@@ -61,6 +62,7 @@ class ClockFact(EscalationModel):
         Index("clock_facts_rule", "rule", "due_at"),
         Index("clock_facts_taken", "stopped_at", "clock", postgresql_where=text("state = 2")),
         Index("clock_facts_taken_by", "taken_by", postgresql_where=text("state IN (1, 4) AND taken_by <> ''")),
+        Index("clock_facts_own", "taken_by", "stopped_at", postgresql_where=text("state IN (2, 3) AND taken_by <> ''")),
         Index("clock_facts_work", "unit", "due_at", postgresql_where=text("state IN (1, 4)")),
         {"comment": "The clocks of intake and mediation; whether one is overdue is asked of its dates."},
     )

@@ -31,6 +31,18 @@ class LetterDesk(Servicer):
             must_be(row.state, *states)
         return row
 
+    async def written(self, request: Named, work: Work, *states: LetterState) -> Letter:
+        """Return a draft, locked, if the caller belongs to its issuer itself."""
+        row = await self.issued(request, work, *states)
+        self.must_write(work, row.issuer)
+        return row
+
+    def must_write(self, work: Work, issuer: str) -> None:
+        """Raise PERMISSION_DENIED unless the caller belongs to the issuer itself: nobody above writes in its name."""
+        units = self.rules.units
+        heir = issuer if issuer in units else units.successor(issuer) or units.parent(issuer)
+        work.call.require_person(work.call.caller.unit == heir)
+
     async def addressed(self, request: Versioned, work: Work) -> Letter:
         """Return a letter, locked, if the caller acts for the addressed unit, for which drafts do not exist."""
         await self.locked(request.name, work)

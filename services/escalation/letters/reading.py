@@ -18,6 +18,7 @@ from services.escalation.letters.word import written
 from services.kit import dates
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
+from services.kit.storage.listing import given, time_of
 
 
 class LetterReading(LetterDesk):
@@ -30,14 +31,20 @@ class LetterReading(LetterDesk):
         return view.letter(row, inside=inside)
 
     async def ListLetters(self, request: pb.ListLettersRequest, context: Context) -> pb.ListLettersResponse:
-        """Return letters that the caller's units may see, oldest first."""
-        size, scope = request.page_size or 50, current_call().scope(names.last(request.unit))
-        behind = paging.read(request.page_token, "letters", paging.instant, paging.key)
+        """Return letters that the caller's units may see."""
+        call = current_call()
+        scope = call.scope(names.last(request.unit))
+        filters = given(
+            states=list(request.states) or None, kind=request.kind or None, start=time_of(request, "start_time"),
+            end=time_of(request, "end_time"),
+        )  # fmt: skip
         async with self.database.read() as connection:
-            rows = await store.listed(connection, paging.subtree(scope), request.states, request.kind, behind, size + 1)
-        reply = pb.ListLettersResponse(letters=[view.letter(row, inside=_inside(row)) for row in rows[:size]])
-        reply.next_page_token = paging.following(rows, size, "letters", lambda end: (end.drafted_at, end.number))
-        return reply
+            page = await store.LISTED.read(connection, request, paging.subtree(scope), call.kept_from, filters)
+        return pb.ListLettersResponse(
+            letters=[view.letter(row, inside=_inside(row)) for row in page.rows],
+            next_page_token=page.token,
+            total_size=page.total,
+        )
 
     async def ListLetterDrafts(
         self, request: pb.ListLetterDraftsRequest, context: Context

@@ -31,6 +31,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
         must_be_matter("letter.subject", asked.subject)
         rules_of.may_address(self.rules.units, issuer, unit)
         work.call.require(issuer)
+        self.must_write(work, issuer)
         copies = rules_of.copies(self.rules.units, kind, issuer, unit, [names.last(each) for each in asked.copies])
         interview_on = self.read_interview(asked, "letter.interview_date", asked.kind, today)
         due_on = self.read_wording(request.wording, today)
@@ -47,7 +48,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
     @command(pb.Letter)
     async def EditDraft(self, request: pb.EditDraftRequest, work: Work) -> pb.Letter:
         """Take up or edit a draft: the caller becomes its author, and somebody else must sign."""
-        row, today = await self.issued(request, work, LetterState.DRAFTED), dates.today(work.now)
+        row, today = await self.written(request, work, LetterState.DRAFTED), dates.today(work.now)
         asked = [names.last(each) for each in request.copies]
         copies = rules_of.copies(self.rules.units, row.kind, row.issuer, row.unit, asked)
         interview_on = self.read_interview(request, "interview_date", row.kind, today)
@@ -65,7 +66,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
     @command(pb.Letter)
     async def DiscardDraft(self, request: pb.DiscardDraftRequest, work: Work) -> pb.Letter:
         """Discard a draft."""
-        row = await self.issued(request, work)
+        row = await self.written(request, work)
         await self.write(work, row, Part.DISCARD, request.reason)
         return _inside(await course.end(work, row, LetterState.DISCARDED, "LetterDiscarded"))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 
-from sqlalchemy import DateTime, Integer, Select, SmallInteger, Text, any_, bindparam, func, select, tuple_
+from sqlalchemy import DateTime, Integer, Select, SmallInteger, Text, all_, any_, bindparam, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 
 from casework import names
@@ -16,10 +17,12 @@ from services.escalation.letters.models import Letter, LetterReader, LetterText,
 from services.kit.clocks.models import Clock
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
+from services.kit.storage.listing import KEPT_FROM, By, Listing, Order
 from services.kit.storage.sealing import SealedBytes
 
 _NUMBER, _UNIT = bindparam("number", type_=Text), bindparam("unit", type_=Text)
 _GET = select(Letter).where(Letter.number == _NUMBER)
+_SUBJECTS = select(Letter.subject).where(Letter.number == any_(bindparam("numbers", type_=ARRAY(Text))))
 _READS = insert(LetterReader).values(number=_NUMBER, unit=_UNIT).on_conflict_do_nothing()
 _READERS = select(LetterReader.unit).where(LetterReader.number == _NUMBER)
 _TEXTS = (
@@ -52,6 +55,12 @@ async def add(connection: Connection, number: str, **columns: object) -> Letter:
 async def get(connection: Connection, number: str) -> Letter:
     """Return a letter; NOT_FOUND where there is none."""
     return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
+
+
+async def about(connection: Connection, numbers: Sequence[str]) -> frozenset[str]:
+    """Return the numbers of the cases and files that letters are about."""
+    found = await connection.execute(_SUBJECTS, {"numbers": list(numbers)})
+    return frozenset(names.number_of(subject) for (subject,) in found if "/" in subject)
 
 
 async def change(connection: Connection, row: Letter, **columns: object) -> Letter:
@@ -107,14 +116,23 @@ _READ_BY_UNITS = (
 )
 
 
-@lru_cache(maxsize=8)
-def _listed(states: bool, kind: bool, behind: bool) -> Select[Letter]:
-    found = select(Letter).where(_READ_BY_UNITS)
-    if states:
-        found = found.where(Letter.state == any_(bindparam("states", type_=ARRAY(SmallInteger))))
-    if kind:
-        found = found.where(Letter.kind == bindparam("kind"))
-    return _page(found, behind)
+_INSTANT = DateTime(timezone=True)
+LISTED = Listing(
+    Letter, Letter.number, _READ_BY_UNITS, Order("draft_time"),
+    {"draft_time": By(Letter.drafted_at, attrgetter("drafted_at"))},
+    {
+        "states": Letter.state == any_(bindparam("states", type_=ARRAY(SmallInteger))),
+        "kind": Letter.kind == bindparam("kind"),
+        "start": Letter.drafted_at >= bindparam("start", type_=_INSTANT),
+        "end": Letter.drafted_at < bindparam("end", type_=_INSTANT),
+        # Other subjects have the same numbers: `matters/620102-2026-000001`.
+        KEPT_FROM: or_(
+            ~Letter.subject.startswith("cases/"),
+            func.split_part(Letter.subject, "/", 2) != all_(bindparam(KEPT_FROM, type_=ARRAY(Text))),
+        ),
+    },
+)  # fmt: skip
+"""Lists of letters that units of a pattern may see."""
 
 
 @lru_cache(maxsize=2)
@@ -127,17 +145,6 @@ def _page(found: Select[Letter], behind: bool) -> Select[Letter]:
         end = tuple_(bindparam("at", type_=DateTime(timezone=True)), bindparam("behind", type_=Text))
         found = found.where(tuple_(Letter.drafted_at, Letter.number) > end)
     return found.order_by(Letter.drafted_at, Letter.number).limit(bindparam("limit", type_=Integer))
-
-
-async def listed(
-    connection: Connection, unit: str, states: Sequence[int], kind: int, behind: tuple[datetime, str] | None, limit: int
-) -> Sequence[Letter]:
-    """Return letters that units of the pattern may see, oldest first; `behind` is where the page before ended."""
-    at, number = behind or (None, "")
-    parameters = {
-        "unit": unit, "states": list(states), "kind": kind, "at": at, "behind": number, "limit": limit,
-    }  # fmt: skip
-    return await connection.execute(_listed(bool(states), bool(kind), behind is not None), parameters)
 
 
 async def drafts(

@@ -19,6 +19,7 @@ from services.escalation.matters.ledger.servicer import LedgerBase
 from services.escalation.matters.special import ending
 from services.escalation.matters.special.leads import course as leads
 from services.escalation.models import Matter, MatterAssignment
+from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.storage.rows import not_found
 
@@ -160,6 +161,7 @@ class Handling(LedgerBase):
         look = not_found(next((each for each in planned if each.days == count), None), request.name)
         if look.result:
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
+        rules_of.may_look_back(found, look.due_on, dates.today(work.now))
         await self._may_check(work, matter)
         sealed = await self.note(work, matter.number, request.text)
         await store.look_back(work.connection, matter, count, found, work.now, work.actor)

@@ -16,6 +16,7 @@ from services.gateway.rest.backend import Backend
 from services.gateway.rest.contract import ContractError, Rpc
 from services.gateway.rest.decoder import Fill, Wrong, filler_of, parse
 from services.gateway.rest.exchange import Exchange
+from services.gateway.rest.forms import FORM, FormReader, FormShape, form_shape
 from services.gateway.rest.problem import Fault, refuse, wrong_field
 from services.gateway.rest.query import Parameters, Setter, field_path, query_fields, setter_of
 from services.gateway.rest.schema import is_output_only
@@ -88,6 +89,17 @@ def _shape(rpc: Rpc, rule: http_pb2.HttpRule, number: int) -> Shape:
     return shape
 
 
+def form_of(shape: Shape) -> FormShape | None:
+    """Return how the request of a shape is sent as a form; None if it cannot be."""
+    rpc = shape.rpc
+    return form_shape(rpc.takes, streamed=rpc.client_streaming) if shape.body == "*" else None
+
+
+def bound_of(shape: Shape) -> set[str]:
+    """Return the fields of a request that come in the path or a header, not in its form."""
+    return {variable.field for variable in shape.template.variables} | {_KEY}
+
+
 class Binding:
     """Serves a shape: reads the request into a message and selects the backend."""
 
@@ -95,7 +107,7 @@ class Binding:
         request = shape.rpc.takes
         self.shape = shape
         self._make = shape.rpc.request
-        self._limit = limits.body_limit if holds_bytes(request) else min(limits.body_limit, limits.text_limit)
+        self.limit = limits.body_limit if holds_bytes(request) else min(limits.body_limit, limits.text_limit)
         self._path: list[tuple[Setter, tuple[FieldDescriptor, ...]]] = []
         for variable in shape.template.variables:
             path = field_path(request, variable.field)
@@ -106,6 +118,7 @@ class Binding:
         if self._body and inner is None:
             inner = request.fields_by_name[self._body].message_type
         self._fill = filler_of(inner) if inner is not None else None
+        self._form = self._forms(shape)
         changed = resource_of(request) if shape.method == "PATCH" else None
         self._resource = changed.message_type if changed is not None else None
         self._etag = shape.etag_path
@@ -114,6 +127,12 @@ class Binding:
         if self._only is None and not {"service", "name"} & set(request.fields_by_name):
             raise ContractError(f"{shape.rpc.full_name}: several backends serve it and its request names no service")
         self._chosen_by = "service" if "service" in request.fields_by_name else "name"
+
+    @staticmethod
+    def _forms(shape: Shape) -> FormReader | None:
+        """Return what reads the request as a form; None if it holds no file."""
+        form = form_of(shape)
+        return FormReader(shape.rpc.takes, form, bound_of(shape)) if form is not None else None
 
     async def read(self, exchange: Exchange, parts: list[str]) -> tuple[Any, dict[str, str]]:
         """Return the request message and which of its fields came from headers; raise Problem."""
@@ -145,7 +164,10 @@ class Binding:
                 raise wrong_field(path[-1].json_name, "值不正确。", "Not a valid value.") from None
 
     async def _read_body(self, exchange: Exchange, message: Message, fill: Fill) -> object:
-        data = await exchange.body(self._limit)
+        if self._form is not None and exchange.content_type() == FORM:
+            await self._read_form(exchange, message, self._form)
+            return None
+        data = await exchange.body(self.limit)
         if not data:
             return None
         if exchange.content_type() not in _JSON:
@@ -157,6 +179,16 @@ class Binding:
         if len(data) > LARGE:
             return await asyncio.to_thread(decode, target, data, fill)
         return decode(target, data, fill)
+
+    async def _read_form(self, exchange: Exchange, message: Message, form: FormReader) -> None:
+        content, file = bytearray(), form_of(self.shape)
+        async with exchange.in_time():
+            async for data in form.read(exchange, message):
+                content += data
+                if len(content) > self.limit:
+                    raise refuse("BODY_TOO_LARGE")
+        assert file is not None
+        setattr(message, file.file, bytes(content))
 
     def _implied(self, sent: dict[str, Any]) -> list[str]:
         """Return the implied mask of a change: the fields in its JSON, including those set to empty (AIP-134)."""

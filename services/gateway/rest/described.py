@@ -18,13 +18,48 @@ INTRODUCTION = """REST for client apps. Every RPC of the contracts is available 
   `If-None-Match` to read only what has changed (304). The field `etag` of a request can be used instead.
 - **Changes** (`PATCH`) are partial: fields in the body are changed, the rest stays. `updateMask` narrows that, or names
   fields to clear; names as in JSON or as in the contracts, `*` for all. Immutable fields are refused by name.
-- **Lists** return `nextPageToken`; send it as `pageToken` until it is empty.
+- **Sent and returned**: what is both has two schemas. `Report` is returned, with all that the service sets;
+  `ReportInput` is sent, with the rules that it must follow.
+- **Lists** return `nextPageToken`; send it as `pageToken` until it is empty. Some take `orderBy` (`receiveTime desc`),
+  and with `withTotal` they return `totalSize`.
 - **Errors** are problem documents (RFC 9457) with a stable `code`, in Chinese or English as `Accept-Language` asks.
 - **Files** come as files, with their name in `Content-Disposition`; as JSON if `application/json` is requested, in
-  parts for `text/event-stream` or `application/x-ndjson`. Documents of a case are JSON by default.
+  parts for `text/event-stream` or `application/x-ndjson`. Documents of a case are JSON by default. `Range` gets a part
+  of evidence. They are sent as `multipart/form-data` or as base64 in JSON.
 - **Bodies** may be packed: `Content-Encoding: gzip`.
 - **Deadlines**: `Request-Timeout` in seconds shortens the gateway's own.
 """
+
+
+STAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("在门口：报事人、大厅、受理", "At the door: the reporter, the hall, the desk", (
+        "EmbeddedIssuer", "Account", "Lookup", "Calendar", "Intake", "Reporter", "PublicReport", "Hall", "Desk",
+        "Link", "Forward", "Grid", "GridTerm", "Official",
+    )),
+    ("一件案件：方案、调解、文书、期限", "A case: its plan and people, mediation, papers, time", (
+        "Mediation", "CasePlan", "PlanType", "PlanMigration", "People", "Invitation", "CaseContent", "Progress",
+        "Timeline", "Consent", "Mediator", "Panel", "Safeguard", "Session", "Booking", "Caucus", "Evidence",
+        "Agreement", "Confirmation", "Fulfilment", "FollowUp", "Docking", "Document", "Objection", "Offer", "Grant",
+        "Notice", "Contact", "Clock", "Worklist",
+    )),
+    ("上一级：提级、台账、函件、会议、预防", "The level above: ladders, ledger, letters, meetings, prevention", (
+        "Escalation", "Absence", "Handover", "Ledger", "Plan", "TaskForce", "Lead", "Expert", "Consultation",
+        "Monitoring", "Letter", "Meeting", "Schedule", "Review", "Warning", "Cluster", "Recommendation", "Campaign",
+        "Clue", "CluePrivacy", "Backlog", "Digest", "Register", "Statistics", "Indicator", "Assessment",
+    )),
+    ("个人信息权利，系统之间", "Privacy, and what machines do among themselves", (
+        "CaseFile", "PortableCase", "History", "Predecessor", "ReportPrivacy", "Erasure", "Partner", "Attachment",
+        "Subscription", "Feed", "Standing", "ReportFacts", "CaseFacts", "Facts", "Operations",
+    )),
+)  # fmt: skip
+"""The tags in the order in which people meet them, by stage in Chinese and English: a newcomer reads from the top."""
+JOURNEY = tuple(name for _, _, names in STAGES for name in names)
+
+
+def by_journey(tags: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return tags in the order of the journey; one that has no place yet comes last."""
+    places = {name: place for place, name in enumerate(JOURNEY)}
+    return sorted(tags, key=lambda tag: places.get(tag["name"], len(places)))
 
 
 def header(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -69,6 +104,11 @@ COMPONENTS: dict[str, Any] = {
         ),
         "IfNoneMatch": header(
             "If-None-Match", "Version already known, from ETag.", {"type": "string", "pattern": r"^[!-~ ]{0,200}$"}
+        ),
+        "Range": header(
+            "Range",
+            "One range of bytes of the file itself.",
+            {"type": "string", "pattern": r"^bytes=([0-9]{1,15}-[0-9]{0,15}|-[0-9]{1,15})$"},
         ),
         "LastEventId": header(
             "Last-Event-ID",

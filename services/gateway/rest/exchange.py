@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import zlib
+from collections.abc import AsyncIterator, Callable
+from typing import TypeAlias
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -13,6 +16,8 @@ from services.kit.serving.errors import language_of, weights_of
 from services.kit.serving.limits import HttpLimitSettings
 
 Header = tuple[bytes, bytes]
+Refusal: TypeAlias = "Callable[[Exchange, Problem], tuple[int, list[Header], bytes]]"
+"""Returns status, headers and body of an error."""
 _READ_OFF = 16 * 1024 * 1024
 # A few bytes may unpack to millions: data is unpacked in pieces of this size and counted as it arrives.
 _PIECE = 64 * 1024
@@ -26,8 +31,9 @@ class Exchange:
     """Everything an endpoint needs of one request. Made by the edge, which also handles errors."""
 
     __slots__ = (
-        "_limits", "_more", "_packed", "_security", "_send", "_unpack", "authorization", "finished", "headers",
-        "language", "query", "receive", "route", "scope", "started", "status", "trace_id", "trace_parent", "until",
+        "_held", "_limits", "_more", "_packed", "_security", "_send", "_unpack", "authorization", "finished", "headers",
+        "language", "query", "receive", "refusal", "route", "scope", "started", "status", "trace_id", "trace_parent",
+        "unit", "until",
     )  # fmt: skip
 
     def __init__(
@@ -38,8 +44,9 @@ class Exchange:
         self.query: bytes = scope["query_string"]
         self.language = language_of(self.headers.get(b"accept-language", b"").decode("latin-1"))
         self.authorization = ""
-        self.trace_parent = self.trace_id = self.route = ""
+        self.trace_parent = self.trace_id = self.route = self.unit = ""
         self.until = 0.0
+        self.refusal: Refusal | None = None
         self.status = 0
         self.finished = False
         self.started = time.perf_counter()
@@ -47,6 +54,7 @@ class Exchange:
         self._send, self._security, self._limits = send, security, limits
         self._unpack: zlib._Decompress | None = None
         self._packed, self._more = b"", True
+        self._held: bytes | None = None
 
     @property
     def head(self) -> bool:
@@ -112,11 +120,23 @@ class Exchange:
                 raise refuse("UNSUPPORTED_MEDIA_TYPE", wanted="UTF-8")
         return kind.strip()
 
+    def hold(self, body: bytes) -> None:
+        """Keep a body that was read for whoever reads it next."""
+        self._held = body
+
     async def body(self, limit: int) -> bytes:
         """Return the whole body; raise a 413 Problem if it is longer than `limit` bytes, a 408 where it is slow."""
+        if self._held is not None:
+            return self._held
+        async with self.in_time():
+            return await self._whole(limit)
+
+    @contextlib.asynccontextmanager
+    async def in_time(self) -> AsyncIterator[None]:
+        """Let a body be read inside; raise a 408 Problem where it is slow."""
         try:
             async with asyncio.timeout(self._limits.limit_body_seconds):
-                return await self._whole(limit)
+                yield
         except TimeoutError:
             raise refuse("REQUEST_TOO_SLOW") from None
 
@@ -147,6 +167,8 @@ class Exchange:
 
     async def chunk(self) -> tuple[bytes, bool]:
         """Return the next part of the body, unpacked, and whether more follows; raise ClientGone or a Problem."""
+        if self._held is not None:
+            return self._held, False
         unpack = self._unpacker() if b"content-encoding" in self.headers else None
         if unpack is None:
             return await self._received(), self._more
@@ -210,11 +232,12 @@ class Exchange:
         await self.write(body, more=False)
 
     async def refuse(self, problem: Problem) -> None:
-        """Send a problem document."""
+        """Send an error: a problem document, unless the route has a form of its own."""
         if problem.status in (408, 413, 415):
             # The rest of the body will not be read.
             problem.headers.append((b"connection", b"close"))
-        await self.answer(*problem.answer(self.language, self.trace_id))
+        told = self.refusal(self, problem) if self.refusal else problem.answer(self.language, self.trace_id)
+        await self.answer(*told)
 
     async def send(self, message: Message) -> None:
         """Send an ASGI message, with the security headers at its start."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import grpc
@@ -15,6 +16,7 @@ from services.gateway.rest.binding import Binding
 from services.gateway.rest.events import EVENTS, LINES
 from services.gateway.rest.exchange import Exchange, Header
 from services.gateway.rest.problem import of_rpc
+from services.gateway.rest.ranges import span_of
 
 ANY = "application/octet-stream"
 _OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -29,6 +31,7 @@ TYPES = {
     "mp3": "audio/mpeg",
     "mp4": "video/mp4",
     "zip": "application/zip",
+    "ics": "text/calendar",
 }
 """Media types of returned files, by extension."""
 _EXTENSIONS = {"jpeg": "jpg", "text": "txt"}
@@ -41,6 +44,11 @@ class FileShape:
 
     field: str
     whole: bool
+    ranged: bool = False
+    """Whether parts of it can be asked for: it is stored, and its size is known before it is sent.
+
+    What is made anew for each request may differ the next time: parts of two would not fit.
+    """
 
     def headers(self, message: Message, kind: str = "") -> list[Header]:
         """Return the headers for the file of this message, or of the first of its parts."""
@@ -55,6 +63,11 @@ class FileShape:
         """Return the media type of the file, from the message or the file's extension."""
         said: str = getattr(message, "media_type", "")
         return said or TYPES.get(_extension(self._name(message)), ANY)
+
+    @staticmethod
+    def size(message: Message) -> int:
+        """Return how long the whole file is, from the first of its parts; 0 if they do not say it."""
+        return int(getattr(getattr(message, "evidence", None), "size", 0))
 
     def _name(self, message: Message) -> str:
         inner = getattr(message, "evidence", None)
@@ -78,8 +91,14 @@ class Endpoint(Protocol):
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None: ...
 
 
+Completion = Callable[[Exchange, Any], Awaitable[None]]
+
+
 class FileStreamEndpoint:
     """Serves an RPC that returns a file in parts: as the file, or as messages if the client requests them by name."""
+
+    complete: Completion | None = None
+    """Adds to a request what the client need not send; not where messages are requested."""
 
     def __init__(self, binding: Binding, shape: FileShape, messages: Endpoint) -> None:
         self.binding = binding
@@ -92,13 +111,20 @@ class FileStreamEndpoint:
             await self._messages(exchange, parts)
             return
         message, renamed = await self.binding.read(exchange, parts)
+        if self.complete is not None:
+            await self.complete(exchange, message)
         call = self.binding.call_of(message)(message, timeout=exchange.lifetime(), metadata=exchange.metadata())
         try:
             part = await call.read()
             kind = exchange.accepts(self._shape.media_type(part), ANY)
-            await exchange.start(200, self._shape.headers(part, kind))
-            while part is not EOF and not exchange.head:
-                await exchange.write(part.chunk)
+            headers = self._shape.headers(part, kind)
+            size = self._shape.size(part) if self._shape.ranged else 0
+            span = span_of(exchange, size) if size else None
+            await exchange.start(span.status if span else 200, headers + (span.headers() if span else []))
+            at = 0
+            while part is not EOF and not exchange.head and not (span and at >= span.stop):
+                await exchange.write(span.cut(part.chunk, at) if span else part.chunk)
+                at += len(part.chunk)
                 part = await call.read()
         except grpc.RpcError as error:
             raise of_rpc(error, self.binding.shape.body, renamed) from None
@@ -113,7 +139,9 @@ def file_shape(descriptor: Descriptor, parts: bool) -> FileShape | None:
     if "next_offset" in fields:
         return None
     if parts:
-        return FileShape("chunk", True) if _is_bytes(fields.get("chunk")) else None
+        described = fields["evidence"].message_type if "evidence" in fields else None
+        ranged = described is not None and "size" in described.fields_by_name
+        return FileShape("chunk", True, ranged) if _is_bytes(fields.get("chunk")) else None
     if not _is_bytes(fields.get("content")) or not {"file_name", "media_type"} & set(fields):
         return None
     return FileShape("content", set(fields) <= _OF_A_FILE)

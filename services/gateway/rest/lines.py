@@ -6,23 +6,27 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable
+from typing import Any
 
 import grpc
 import orjson
 from google.protobuf.message import Message
 
 from services.gateway.rest.backend import EOF
-from services.gateway.rest.binding import Binding, decode
+from services.gateway.rest.binding import Binding, bound_of, decode, form_of
 from services.gateway.rest.decoder import filler_of
 from services.gateway.rest.encoder import encoder_of
 from services.gateway.rest.events import LINES, EventWriter
 from services.gateway.rest.exchange import ClientGone, Exchange
-from services.gateway.rest.problem import Problem, of_rpc, refuse
+from services.gateway.rest.forms import FORM, FormReader
+from services.gateway.rest.problem import Fault, Problem, of_rpc, refuse
 from services.kit.serving.limits import LARGE
 
 _LINE_TYPES = (LINES, "application/ndjson", "application/jsonl", "application/json-lines")
 # Responses kept for a client that sends everything before it reads; beyond this it must read to continue.
 _AHEAD = 32 * 1024 * 1024
+# Bytes of a file in one message.
+_PART = 512 * 1024
 
 _OneReply = grpc.aio.StreamUnaryCall[Message, Message]
 _ManyReplies = grpc.aio.StreamStreamCall[Message, Message]
@@ -35,18 +39,22 @@ class ClientStreamEndpoint:
         self._binding = binding
         self._limit = limit
         rpc = binding.shape.rpc
-        self._make = rpc.request
+        self._make: Any = rpc.request
         self._many = rpc.server_streaming
         self._fill = filler_of(rpc.takes)
         self._encode = encoder_of(rpc.answers)
+        shape = form_of(binding.shape)
+        self._form = FormReader(rpc.takes, shape, bound_of(binding.shape)) if shape else None
+        self._file, self._keyed = (shape.file, shape.keyed) if shape else ("", False)
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
         """Handle one request; raise Problem as long as nothing has been sent."""
         exchange.accepts(LINES if self._many else "application/json")
-        if exchange.content_type() not in _LINE_TYPES:
-            raise refuse("UNSUPPORTED_MEDIA_TYPE", wanted=LINES)
+        kind = exchange.content_type()
+        if kind not in _LINE_TYPES and not (self._form and kind == FORM):
+            raise refuse("UNSUPPORTED_MEDIA_TYPE", wanted=f"{LINES}, {FORM}" if self._form else LINES)
         # The first message selects the backend, if several serve the RPC.
-        lines = self._messages(exchange, parts)
+        lines = self._form_messages(exchange) if kind == FORM else self._messages(exchange, parts)
         first = await anext(lines, None)
         probe = first if first is not None else self._make()
         call = self._binding.call_of(probe)(metadata=exchange.metadata(), timeout=self._deadline(exchange))
@@ -86,6 +94,25 @@ class ClientStreamEndpoint:
                 raise
             yield message
 
+    async def _form_messages(self, exchange: Exchange) -> AsyncIterator[Message]:
+        """Yield what a form says about its file, under the key of the call if it has one, then the file in parts."""
+        assert self._form is not None
+        header: Any = self._make()
+        if self._keyed:
+            header.header.request_id = exchange.header(b"idempotency-key")
+            if not header.header.request_id:
+                fault = Fault("Idempotency-Key", "缺少此请求头。", "This header is missing.")
+                raise refuse("IDEMPOTENCY_KEY_MISSING", fault)
+        begun = False
+        async for data in self._form.read(exchange, header):
+            if not begun:
+                yield header
+                begun = True
+            for at in range(0, len(data), _PART):
+                yield self._make(**{self._file: data[at : at + _PART]})
+        if not begun:
+            yield header
+
     async def _lines(self, exchange: Exchange) -> AsyncIterator[bytes]:
         # The start of a line is joined once, however small the pieces in which it arrives.
         rest, size, more = [], 0, True
@@ -116,6 +143,10 @@ class ClientStreamEndpoint:
             async for message in lines:
                 await call.write(message)
         except Problem as wrong:
+            if not self._many:
+                # What is not whole must not be taken for all there is.
+                call.cancel()
+                return wrong
             problem = wrong
         except (asyncio.InvalidStateError, grpc.RpcError):
             # The call has ended; its reader reports why.

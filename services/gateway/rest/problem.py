@@ -93,7 +93,10 @@ class Problem(Exception):
             *self.headers,
         ]
         if self.status == 401:
-            headers.append((b"www-authenticate", b'Bearer realm="accord"'))
+            # RFC 6750: whoever sent no token is told nothing of one.
+            cause = self.metadata.get("cause", "")
+            wrong = f', error="invalid_token", error_description="{cause}"' if cause else ""
+            headers.append((b"www-authenticate", f'Bearer realm="accord"{wrong}'.encode()))
         if self.status in (429, 503) and not any(name == b"retry-after" for name, _ in self.headers):
             headers.append((b"retry-after", b"1"))
         return self.status, headers, orjson.dumps(self.document(language, trace_id))
@@ -142,10 +145,15 @@ def _fault(error: Mapping[str, Any], skip: int) -> Fault:
 def of_case(error: CaseError) -> Problem:
     """Return the problem for a gateway error with the same wording as a service's."""
     status = {Kind.EXHAUSTED: 429, Kind.UNAVAILABLE: 503}.get(error.kind, 401)
-    problem = Problem(status, str(error.reason), error.message("zh"), error.message("en"))
+    problem = Problem(status, str(error.reason), error.message("zh"), error.message("en"), metadata=error.metadata)
     if error.retry_after:
         problem.headers.append((b"retry-after", str(error.retry_after).encode()))
     return problem
+
+
+def http_status(code: grpc.StatusCode, reason: str) -> int:
+    """Return the HTTP status of a gRPC code with this reason."""
+    return _STATUS_OF_REASON.get(reason, _STATUS.get(code, (500, ""))[0])
 
 
 def of_rpc(error: grpc.RpcError, body_field: str = "", renamed: dict[str, str] | None = None) -> Problem:

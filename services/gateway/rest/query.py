@@ -13,6 +13,7 @@ from services.gateway.rest.contract import ContractError
 from services.gateway.rest.decoder import Wrong, filler_of, text_reader_of
 from services.gateway.rest.encoder import is_input_only
 from services.gateway.rest.problem import Fault, refuse
+from services.gateway.rest.schema import is_output_only
 
 Setter = Callable[[Any, str], None]
 _TEXTUAL = {"google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask"}
@@ -30,26 +31,31 @@ class Parameters:
 
     def read(self, query: bytes, message: Message) -> None:
         """Set the fields a query string names; raise Problem naming the parameter that is wrong."""
-        seen = set()
-        for name, text in _pairs(query):
-            entry = self._setters.get(name)
-            if entry is None:
-                fault = Fault(name, "没有这个参数。", "There is no such parameter.")
-                raise refuse("UNKNOWN_PARAMETER", fault, name=name)
-            canonical, repeated, setter = entry
-            if canonical in seen and not repeated:
-                raise refuse("DUPLICATE_PARAMETER", Fault(canonical, "重复。", "Given more than once."), name=canonical)
-            seen.add(canonical)
-            try:
-                setter(message, text)
-            except Wrong as wrong:
-                wrong.path = [canonical]
-                raise wrong.problem() from None
-            except (TypeError, ValueError):
-                raise Wrong("值不正确。", "Not a valid value.").under(canonical).problem() from None
+        seen: set[str] = set()
+        for name, text in decoded_pairs(query):
+            self.set(name, text, message, seen)
+
+    def set(self, name: str, text: str, message: Message, seen: set[str]) -> None:
+        """Set the field of one parameter and add it to those seen; raise Problem naming it if it is wrong."""
+        entry = self._setters.get(name)
+        if entry is None:
+            fault = Fault(name, "没有这个参数。", "There is no such parameter.")
+            raise refuse("UNKNOWN_PARAMETER", fault, name=name)
+        canonical, repeated, setter = entry
+        if canonical in seen and not repeated:
+            raise refuse("DUPLICATE_PARAMETER", Fault(canonical, "重复。", "Given more than once."), name=canonical)
+        seen.add(canonical)
+        try:
+            setter(message, text)
+        except Wrong as wrong:
+            wrong.path = [canonical]
+            raise wrong.problem() from None
+        except (TypeError, ValueError):
+            raise Wrong("值不正确。", "Not a valid value.").under(canonical).problem() from None
 
 
-def _pairs(query: bytes) -> Iterator[tuple[str, str]]:
+def decoded_pairs(query: bytes) -> Iterator[tuple[str, str]]:
+    """Yield names and values of a query string; raise Problem if they are no UTF-8."""
     try:
         for part in query.split(b"&"):
             if part:
@@ -105,16 +111,22 @@ def field_path(descriptor: Descriptor, path: str) -> tuple[FieldDescriptor, ...]
     return tuple(fields)
 
 
-def query_fields(descriptor: Descriptor, bound: set[str], depth: int = 0) -> dict[str, tuple[FieldDescriptor, ...]]:
-    """Return the fields that a query string may set, by dotted JSON name: all scalars except sealed and bound ones."""
+def query_fields(
+    descriptor: Descriptor, bound: set[str], depth: int = 0, *, sealed: bool = False
+) -> dict[str, tuple[FieldDescriptor, ...]]:
+    """Return the fields that a query string may set, by dotted JSON name: all scalars except sealed and bound ones.
+
+    `sealed`: for a form, which may set sealed ones, and none that only the service sets.
+    """
     found: dict[str, tuple[FieldDescriptor, ...]] = {}
     for field in descriptor.fields:
         # Sealed data must not be in a URL: it would appear in every log on the way.
-        if (depth == 0 and field.name in bound) or is_input_only(field):
+        hidden = is_output_only(field) if sealed else is_input_only(field)
+        if (depth == 0 and field.name in bound) or hidden:
             continue
         if field.message_type is None or (field.message_type.full_name in _TEXTUAL and not field.is_repeated):
             found[field.json_name] = (field,)
         elif not field.is_repeated and depth < _DEPTH:
-            for name, path in query_fields(field.message_type, bound, depth + 1).items():
+            for name, path in query_fields(field.message_type, bound, depth + 1, sealed=sealed).items():
                 found[f"{field.json_name}.{name}"] = (field, *path)
     return {name: path for name, path in found.items() if depth or ".".join(f.name for f in path) not in bound}

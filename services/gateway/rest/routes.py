@@ -10,7 +10,7 @@ from typing import Any
 from services.gateway.rest.backend import Backend
 from services.gateway.rest.binding import Binding, Shape
 from services.gateway.rest.events import ServerStreamEndpoint
-from services.gateway.rest.exchange import Exchange
+from services.gateway.rest.exchange import Exchange, Refusal
 from services.gateway.rest.files import FileStreamEndpoint, file_shape
 from services.gateway.rest.lines import ClientStreamEndpoint
 from services.gateway.rest.unary import UnaryEndpoint
@@ -27,6 +27,8 @@ class Route:
     use: Use
     public: str = ""
     """The service that may be called so without an account; empty for none."""
+    refusal: Refusal | None = None
+    """Writes an error in another form than a problem document."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,14 @@
-"""JSON Schema of the contracts' messages and enums, exactly as the gateway reads and writes them."""
+"""JSON Schema of the contracts' messages and enums, exactly as the gateway reads and writes them.
+
+A message that is both sent and returned has two components: `Report` is what is returned, `ReportInput` what is sent.
+What is sent has the rules of the contract and no field that only the service sets. What is returned requires all fields
+that are always there and has no rules: they are for the sender, and an older resource may not follow them.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from google.api import field_behavior_pb2
@@ -57,20 +62,19 @@ class Schemas:
         self._comments = contract.comments
         self.components: dict[str, Schema] = {}
         self._names: dict[str, str] = {}
-        self._asked: set[str] = set()
         self._answered: set[str] = set()
         self._hidden: dict[str, set[str]] = {}
         for rpc in contract.rpcs:
-            self._reach(rpc.takes, self._asked, is_output_only)
-            self._reach(rpc.answers, self._answered, is_input_only)
+            self._reach(rpc.answers)
 
-    def _reach(self, descriptor: Descriptor, found: set[str], skipped: Callable[[FieldDescriptor], bool]) -> None:
-        if descriptor.full_name in found:
+    def _reach(self, descriptor: Descriptor) -> None:
+        """Note that a message is returned, with all that it contains."""
+        if descriptor.full_name in self._answered:
             return
-        found.add(descriptor.full_name)
+        self._answered.add(descriptor.full_name)
         for field in descriptor.fields:
-            if field.message_type is not None and not skipped(field):
-                self._reach(field.message_type, found, skipped)
+            if field.message_type is not None and not is_input_only(field):
+                self._reach(field.message_type)
 
     def comment(self, full_name: str) -> str:
         """Return the comment of anything in the contracts, by its full name."""
@@ -80,15 +84,17 @@ class Schemas:
         """Leave fields of a request out of its component: they come in the path or headers."""
         self._hidden.setdefault(descriptor.full_name, set()).update(fields)
 
-    def reference(self, descriptor: Descriptor) -> Schema:
-        """Return the schema of a message by reference to its component."""
+    def reference(self, descriptor: Descriptor, *, asked: bool) -> Schema:
+        """Return the schema of a message by reference to its component: as it is sent, or as it is returned."""
         known = _WELL_KNOWN.get(descriptor.full_name)
         if known is not None:
             return dict(known)
         name = self._component_name(descriptor)
+        if asked and descriptor.full_name in self._answered:
+            name += "Input"
         if name not in self.components:
             self.components[name] = {}
-            self.components[name] = self._message(descriptor)
+            self.components[name] = self._message(descriptor, name, asked)
         return {"$ref": f"#/components/schemas/{name}"}
 
     def enum(self, descriptor: EnumDescriptor) -> Schema:
@@ -111,16 +117,17 @@ class Schemas:
             name = descriptor.full_name.removeprefix("accord.").title().replace(".", "")
         return name
 
-    def _message(self, descriptor: Descriptor) -> Schema:
-        hidden = self._hidden.get(descriptor.full_name, set())
-        fields = [field for field in descriptor.fields if field.name not in hidden]
-        asked = descriptor.full_name in self._asked
-        answered = descriptor.full_name in self._answered
-        schema: Schema = {"type": "object", "title": descriptor.name}
+    def _message(self, descriptor: Descriptor, name: str, asked: bool) -> Schema:
+        hidden = self._hidden.get(descriptor.full_name, set()) if asked else set()
+        skipped = is_output_only if asked else is_input_only
+        fields = [field for field in descriptor.fields if field.name not in hidden and not skipped(field)]
+        schema: Schema = {"type": "object", "title": name}
         if self.comment(descriptor.full_name):
             schema["description"] = self.comment(descriptor.full_name)
         schema["properties"] = {field.json_name: self.property(field, asked) for field in fields}
-        required = [field.json_name for field in fields if _is_required(field, asked, answered)]
+        required = [
+            field.json_name for field in fields if (refuses_absence(field) if asked else not field.has_presence)
+        ]
         if required:
             schema["required"] = required
         if asked:
@@ -135,15 +142,13 @@ class Schemas:
             comment = f"{comment} Left out: {unsaid}."
         if comment:
             schema["description"] = comment
-        if is_output_only(field):
-            schema["readOnly"] = True
-        if is_input_only(field):
-            schema["writeOnly"] = True
+        if field.GetOptions().deprecated:
+            schema["deprecated"] = True
         return schema
 
     def value(self, field: FieldDescriptor, asked: bool) -> Schema:
         """Return the schema of a field's value, without its comment."""
-        rules = rules_of(field)
+        rules = rules_of(field) if asked else _no_rules()
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             inner = self._one(field.message_type.fields_by_name["value"], rules.map.values, asked)
             return {"type": "object", "additionalProperties": inner}
@@ -159,7 +164,7 @@ class Schemas:
 
     def _one(self, field: FieldDescriptor, rules: FieldRules, asked: bool) -> Schema:
         if field.message_type is not None:
-            return self.reference(field.message_type)
+            return self.reference(field.message_type, asked=asked)
         if field.enum_type is not None:
             schema = self.enum(field.enum_type)
             refused = set(rules.enum.not_in)
@@ -180,13 +185,10 @@ class Schemas:
         return _string(rules)
 
 
-def _is_required(field: FieldDescriptor, asked: bool, answered: bool) -> bool:
-    if asked and not is_output_only(field) and refuses_absence(field):
-        return True
-    # A response always has a field without presence. If requests use the message too, only a field that they
-    # cannot have may be required.
-    always = answered and not field.has_presence and not is_input_only(field)
-    return always and (not asked or is_output_only(field))
+def _no_rules() -> FieldRules:
+    from buf.validate import validate_pb2
+
+    return validate_pb2.FieldRules()
 
 
 def refuses_absence(field: FieldDescriptor) -> bool:

@@ -63,7 +63,7 @@ class UnaryEndpoint:
             headers.append((b"etag", f'"{etag}"'.encode("latin-1", "replace")))
             if self._reads:
                 headers += _REVALIDATE
-                if self._unchanged(exchange, etag):
+                if self.is_unchanged(exchange, etag):
                     await exchange.answer(304, headers[1:], b"")
                     return
             else:
@@ -86,7 +86,8 @@ class UnaryEndpoint:
         return True
 
     @staticmethod
-    def _unchanged(exchange: Exchange, etag: str) -> bool:
+    def is_unchanged(exchange: Exchange, etag: str) -> bool:
+        """Return whether the client has this version already."""
         asked = exchange.headers.get(b"if-none-match")
         if not asked:
             return False

@@ -28,6 +28,7 @@ TITLES: dict[int, Sentence] = {
         Sentence(412, "版本已变", "Changed in the meantime"),
         Sentence(413, "内容过大", "Too large"),
         Sentence(415, "不支持的内容类型", "Unsupported media type"),
+        Sentence(416, "范围超出文件", "Range not satisfiable"),
         Sentence(422, "无法处理", "Cannot be processed"),
         Sentence(429, "请求过多", "Too many requests"),
         Sentence(431, "请求头过大", "Headers too large"),
@@ -58,6 +59,9 @@ REASONS: dict[str, Sentence] = {
     ),
     "ETAG_CONFLICT": Sentence(400, "If-Match 与 etag 不一致。", "If-Match and etag are both given and differ."),
     "UNAUTHENTICATED": Sentence(401, "请先登录：缺少有效的令牌。", "No valid token: please sign in."),
+    "FOREIGN_ORIGIN": Sentence(
+        403, "这个网页不在允许调用的来源之列。", "The page that calls is not of an allowed origin."
+    ),
     "NO_SUCH_PATH": Sentence(404, "没有这个地址。", "There is nothing at this path."),
     "METHOD_NOT_ALLOWED": Sentence(405, "这个地址不支持 {method} 方法。", "{method} is not allowed at this path."),
     "NOT_ACCEPTABLE": Sentence(406, "可以提供的格式：{offered}。", "Available media types: {offered}."),
@@ -67,6 +71,7 @@ REASONS: dict[str, Sentence] = {
     "MALFORMED_REQUEST": Sentence(400, "不是正确的 HTTP 请求。", "This is not a valid HTTP request."),
     "UNSUPPORTED_MEDIA_TYPE": Sentence(415, "请用 {wanted} 发送。", "Send it as {wanted}."),
     "TOO_MANY_REQUESTS": Sentence(429, "请求过多，请稍后再试。", "Too many requests: retry later."),
+    "RANGE_NOT_SATISFIABLE": Sentence(416, "文件没有这一段。", "The file has no such part."),
     "INTERNAL": Sentence(500, "内部错误，请提供编号以便查找。", "Internal error: report the occurrence id."),
     "NOT_IMPLEMENTED": Sentence(501, "尚未提供。", "Not implemented."),
     "SERVICE_UNAVAILABLE": Sentence(503, "服务暂时不可用，请稍后再试。", "Temporarily unavailable: retry."),

@@ -1,6 +1,7 @@
 """The embedded issuer: demo users of every role and level, their tokens, and the keys to check them with.
 
-Never part of a production profile: anybody who reaches it can claim to be anybody.
+Never part of a production profile: anybody who reaches it can claim to be anybody. To programs it is a provider of
+OpenID Connect: `services/gateway/routers/sign_in.py` has its pages, `services/gateway/routers/grants.py` its promises.
 """
 
 from __future__ import annotations
@@ -9,22 +10,27 @@ import hashlib
 import json
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.gateway.rest.decoder import parse
 from services.gateway.rest.described import refusals
 from services.gateway.rest.problem import of_validation, refuse, wrong_field
+from services.gateway.routers import grants
+from services.gateway.routers.grants import Grants, OAuthError
 from services.gateway.routers.operations import READ, schema_of
+from services.kit.issuers import ALGORITHMS
 from services.kit.serving.settings import Profile
 from services.kit.serving.tokens import DEMO
 
@@ -33,6 +39,9 @@ router = APIRouter(prefix="/issuer", tags=[TAG["name"]])
 ISSUER = "accord-embedded"
 AUDIENCE = "accord"
 LIFETIME = 12 * 3600
+ACCOUNT_LIFETIME = 3600
+_LARGEST = 20_000
+"""Bytes of a body: a signed assertion is the longest."""
 ROLES = (
     "citizen", "grid_worker", "clerk", "duty_officer", "handler", "mediator",
     "reviewer", "unit_head", "supervisor", "auditor", "operator", "integrator",
@@ -134,21 +143,39 @@ def mint(
 class Issuer:
     """Gives tokens to demo users."""
 
-    def __init__(self, key_file: Path, profile: Profile) -> None:
+    def __init__(
+        self, key_file: Path, profile: Profile, accounts_file: Path | None = None, origins: Iterable[str] = ()
+    ) -> None:
         if profile is Profile.PRODUCTION:
             raise IssuerError("ACCORD_ISSUER_KEY_FILE must not be set in the production profile: "
                               "the embedded issuer gives a token to anybody who asks")  # fmt: skip
         self._key = load_key(key_file)
+        self._origins = tuple(origins)
         self.users = {user.id: user for user in demo_users()}
+        self.grants = Grants(accounts_file)
+
+    def origins(self, base: str) -> tuple[str, ...]:
+        """Return the origins that somebody is sent back to: those of consoles, and its own."""
+        return (*self._origins, base.removesuffix(router.prefix))
 
     def configuration(self, base: str) -> dict[str, Any]:
         """Return the issuer's endpoints below a base address (OpenID Connect Discovery)."""
         return {
-            "issuer": ISSUER,
+            "issuer": base,
             "jwks_uri": f"{base}/jwks.json",
+            "authorization_endpoint": f"{base}/authorize",
+            "device_authorization_endpoint": f"{base}/device_authorization",
             "token_endpoint": f"{base}/token",
+            "grant_types_supported": [grants.CODE_GRANT, grants.DEVICE_GRANT, grants.KEY_GRANT],
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": True,
+            "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+            "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
             "id_token_signing_alg_values_supported": ["ES256"],
-            "response_types_supported": ["token"],
+            "scopes_supported": ["openid"],
+            "claims_supported": ["iss", "sub", "aud", "iat", "exp", "nonce", "roles", "unit"],
             "subject_types_supported": ["public"],
         }
 
@@ -161,6 +188,37 @@ class Issuer:
         minted = mint(self._key, user.id, [user.role], user.unit)
         return Token(access_token=minted, token_type="Bearer", expires_in=LIFETIME)
 
+    def granted(self, sent: Mapping[str, str], base: str) -> dict[str, Any]:
+        """Return what the token endpoint gives for a grant; raise OAuthError."""
+        grant = sent.get("grant_type")
+        if grant == grants.KEY_GRANT:
+            account = self.grants.account(sent, (base, f"{base}/token"))
+            token = mint(self._key, account.client_id, account.roles, account.unit, ACCOUNT_LIFETIME)
+            return {"access_token": token, "token_type": "Bearer", "expires_in": ACCOUNT_LIFETIME}
+        client, nonce = grants.client_of(sent), ""
+        if grant == grants.CODE_GRANT:
+            asked, name = self.grants.redeem(sent)
+            nonce = asked.nonce
+        elif grant == grants.DEVICE_GRANT:
+            name = self.grants.poll(sent).user
+        else:
+            raise OAuthError("unsupported_grant_type", "see grant_types_supported of the configuration")
+        user = self.users[name]
+        return {
+            **self.token(user).model_dump(),
+            "scope": "openid",
+            "id_token": self._id_token(user, client, nonce, base),
+        }
+
+    def _id_token(self, user: DemoUser, client: str, nonce: str, base: str) -> str:
+        """Return who signed in, for the application alone: no service trusts the issuer under this name."""
+        now = int(time.time())
+        claims = {
+            "iss": base, "aud": client, "sub": user.id, "iat": now, "exp": now + LIFETIME, "roles": [user.role],
+            "unit": user.unit, **({"nonce": nonce} if nonce else {}),
+        }  # fmt: skip
+        return jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": public_jwk(self._key)["kid"]})
+
 
 async def _issuer(request: Request) -> Issuer:
     issuer: Issuer = request.app.state.issuer
@@ -171,31 +229,47 @@ Serving = Annotated[Issuer, Depends(_issuer)]
 """The issuer of this process."""
 
 
-async def _asked(request: Request) -> TokenRequest:
-    """Return the request of a JSON or form body; errors have the transcoder's wording."""
+def base_of(request: Request) -> str:
+    """Return the issuer's address as this caller reaches it: its name in OpenID Connect."""
+    return str(request.base_url).rstrip("/") + router.prefix
+
+
+async def _body(request: Request) -> bytes:
     data = b""
     async for chunk in request.stream():
         data += chunk
-        if len(data) > 10_000:
+        if len(data) > _LARGEST:
             raise refuse("BODY_TOO_LARGE")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == _JSON:
-        value: Any = parse(data)
-    elif kind == _FORM:
-        value = {name: values[0] for name, values in parse_qs(data.decode("latin-1")).items()}
-    else:
-        raise refuse("UNSUPPORTED_MEDIA_TYPE", wanted=f"{_FORM}, {_JSON}")
+    return data
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """Return the fields of a form; each may be there once."""
+    data = await _body(request)
+    if _kind(request) != _FORM:
+        raise refuse("UNSUPPORTED_MEDIA_TYPE", wanted=_FORM)
     try:
-        return TokenRequest.model_validate(value)
-    except ValidationError as error:
-        raise of_validation(error.errors()) from None
+        fields = parse_qsl(data.decode("ascii"), keep_blank_values=True, max_num_fields=50)
+    except ValueError:
+        raise wrong_field("body", "不是正确的表单。", "Is not a valid form.") from None
+    for name, count in Counter(name for name, _ in fields).items():
+        if count > 1:
+            raise refuse("DUPLICATE_PARAMETER", name=name)
+    return dict(fields)
 
 
-async def _user(asked: Annotated[TokenRequest, Depends(_asked)], issuer: Serving) -> DemoUser:
-    user = issuer.users.get(asked.user)
-    if user is None:
-        raise wrong_field("user", "没有这个演示用户，见 /issuer/users。", "No such demo user: see /issuer/users.")
-    return user
+async def _asked(request: Request) -> object:
+    """Return a JSON or form body."""
+    kind = _kind(request)
+    if kind == _JSON:
+        return parse(await _body(request))
+    if kind != _FORM:
+        raise refuse("UNSUPPORTED_MEDIA_TYPE", wanted=f"{_FORM}, {_JSON}")
+    return await form_of(request)
 
 
 @router.api_route(
@@ -206,7 +280,7 @@ async def _user(asked: Annotated[TokenRequest, Depends(_asked)], issuer: Serving
 )
 async def configuration(request: Request, issuer: Serving) -> dict[str, Any]:
     """Return the addresses as this caller reaches them."""
-    return issuer.configuration(str(request.base_url).rstrip("/") + router.prefix)
+    return issuer.configuration(base_of(request))
 
 
 @router.api_route(
@@ -226,17 +300,38 @@ async def users(issuer: Serving) -> DemoUsers:
     return DemoUsers(users=list(issuer.users.values()))
 
 
-_ASKED = {kind: {"schema": schema_of(TokenRequest)} for kind in (_JSON, _FORM)}
+_ASKED = {kind: {"schema": schema_of(TokenRequest), "example": {"user": "clerk-620102"}} for kind in (_JSON, _FORM)}
 
 
 @router.post(
     "/token",
     operation_id="createToken",
     summary="Gets a bearer token of a demo user",
-    responses={200: {"description": "The token."}, **refusals(400, 413, 415)},
+    responses={200: {"description": "The token.", "model": Token}, **refusals(400, 413, 415)},
     openapi_extra={"requestBody": {"required": True, "content": _ASKED}},
 )
-async def token(user: Annotated[DemoUser, Depends(_user)], issuer: Serving, response: Response) -> Token:
-    """Return a token for the named user."""
-    response.headers["cache-control"] = "no-store"
-    return issuer.token(user)
+async def token(request: Request, asked: Annotated[object, Depends(_asked)], issuer: Serving) -> Response:
+    """Return a token for the named user, or, with `grant_type`, what OAuth grants."""
+    if isinstance(asked, dict) and "grant_type" in asked:
+        return _granted({name: str(value) for name, value in asked.items()}, issuer, base_of(request))
+    try:
+        user = issuer.users.get(TokenRequest.model_validate(asked).user)
+    except ValidationError as error:
+        # With the transcoder's wording.
+        raise of_validation(error.errors()) from None
+    if user is None:
+        raise wrong_field("user", "没有这个演示用户，见 /issuer/users。", "No such demo user: see /issuer/users.")
+    return JSONResponse(issuer.token(user).model_dump(), headers={"cache-control": "no-store"})
+
+
+def _granted(fields: Mapping[str, str], issuer: Issuer, base: str) -> Response:
+    try:
+        return JSONResponse(issuer.granted(fields, base), headers={"cache-control": "no-store"})
+    except OAuthError as error:
+        return refused(error)
+
+
+def refused(error: OAuthError) -> Response:
+    """Return a refusal as an OAuth client reads it (RFC 6749, 5.2)."""
+    told = {"error": error.error, "error_description": error.description}
+    return JSONResponse(told, error.status, {"cache-control": "no-store"})

@@ -22,7 +22,7 @@ from services.intake.reception import Reception
 from services.kit.composition import Parts
 from services.kit.servicer import Servicer
 from services.kit.serving.access import Context, current_call
-from services.kit.storage import access_log, paging, standings
+from services.kit.storage import access_log, paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
@@ -102,13 +102,12 @@ class LinkServicer(Servicer, links_pb2_grpc.LinkServiceServicer):
         """Return links as they are seen from a report; a complaint about the caller's own unit is not among them."""
         call, now, found = current_call(), self.time.now(), list(found)
         rows = await store.some(connection, (_other(each, row) for each in found))
-        excluded = await standings.excluded(connection, call.caller.subject)
         shown = []
         for each in found:
             other = rows[_other(each, row)]
             if lies_within(other.about, call.caller.unit):
                 continue
-            readable = other.number not in excluded and await record.may(connection, call, other, GET)
+            readable = await record.may(connection, call, other, GET)
             shown.append(view.linked(each, row, other if readable else None, self.rules, call.language, now))
         return shown
 

@@ -11,18 +11,22 @@ from pb.intake.v1 import desk_pb2_grpc, filing_pb2, report_pb2
 
 from casework import names
 from casework.door import amending as rules_of
+from casework.door.report import OPEN
 from casework.door.triage import CaseFacts
 from casework.errors import Reason, field_error
 from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
-from services.intake.desk import limits
+from services.intake.desk import limits, suggesting
 from services.intake.models import Report
 from services.intake.reception import GRADES, Reception
+from services.intake.search.searcher import Searcher
 from services.kit.clocks.clockwork import NewClock
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.instants import instant
 from services.kit.servicer import Servicer
+from services.kit.serving.access import Context, current_call
+from services.kit.storage import access_log
 from services.kit.storage.events import NewEvent
 
 
@@ -45,6 +49,7 @@ class DeskServicer(Servicer, desk_pb2_grpc.DeskServiceServicer):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self._reception = Reception(parts.rules, parts.sealer, parts.clockwork)
+        self._searcher = Searcher(parts.rules, parts.sealer)
 
     @command(report_pb2.Report)
     async def AmendReport(self, request: pb.AmendReportRequest, work: Work) -> report_pb2.Report:
@@ -65,6 +70,41 @@ class DeskServicer(Servicer, desk_pb2_grpc.DeskServiceServicer):
         told = {"fields": change.fields, "reason": request.reason, **change.told}
         await work.append(NewEvent(row.number, "ReportAmended", row.unit, told))
         return view.report(changed, work.call.language, work.now)
+
+    async def SuggestUnits(self, request: pb.SuggestUnitsRequest, context: Context) -> pb.SuggestUnitsResponse:
+        """Return which units could take a report; comparing the people in it with those units is logged."""
+        call, now = current_call(), self.time.now()
+        async with self.database.begin() as connection:
+            row = await store.get(connection, names.number_of(request.name))
+            await record.admit(connection, call, row)
+            readable = row.erased_at is None and await record.may(connection, call, row, "reports.readContent")
+            content = self._reception.open(row.number, row.sealed_key, row.sealed) if readable else None
+            found = await suggesting.suggested(connection, row, self.rules, content, now)
+            if content is not None:
+                await access_log.record(connection, call, now, row.number, request.name)
+        field = self.rules.fields.named(row.category)
+        return pb.SuggestUnitsResponse(
+            suggestions=[
+                suggesting.view(
+                    each, row, self.rules, call.language,
+                    acceptable=row.state in OPEN and call.access.allows(call.caller, suggesting.ACCEPT, each.unit),
+                )
+                for each in found
+            ],
+            field=field.key if field else "",
+            field_display_name=getattr(field, call.language) if field else "",
+            people_compared=content is not None,
+        )  # fmt: skip
+
+    async def SearchReports(self, request: pb.SearchReportsRequest, context: Context) -> pb.SearchReportsResponse:
+        """Return the cases of open reports that have all words, as far as the caller may read them; this is logged."""
+        call = current_call()
+        call.require(call.caller.unit)
+        async with self.database.begin() as connection:
+            found = await self._searcher.found(connection, request.query, call)
+            subjects = [(number, names.report_name(number)) for number in sorted(found)] or [("", "")]
+            await access_log.record_all(connection, call, self.time.now(), subjects, 0)
+        return pb.SearchReportsResponse(cases=sorted(set(map(names.case_name, found.values()))))
 
     def _reporter(self, row: Report, told: report_pb2.Reporter, change: _Change) -> None:
         """Correct the contact; its content is not in the event."""

@@ -21,7 +21,7 @@ READ = "reports.readContent"
 
 
 class Suggestion(NamedTuple):
-    """A report that may be about the same matter; `alike` is how alike the texts are, 0 to 1."""
+    """A report that may be about the same matter; `alike` is how likely it is by the texts, 0 to 1."""
 
     row: Candidate
     alike: float
@@ -38,6 +38,8 @@ class Asked:
     category: str
     area: str
     self: str = ""
+    counted: bool = False
+    """Whether the text is counted itself: then its signs are rarer than their counts say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +58,17 @@ class Finder:
         rules, county = self.rules.likeness, names.county_of(asked.unit)
         if not asked.signs:
             return []
-        search, weights = await self._search(connection, asked.signs, county, self._places(county, call))
+        search, weights, texts = await self._search(connection, asked, county, self._places(county, call))
         found = await store.alike(
             connection, search, self=asked.self, category=asked.category, area=asked.area, asked_by=call.caller.unit
         )
         floor, shown = rules.floor(asked.unit, self.rules.units), list[Suggestion]()
-        excluded = await standings.excluded(connection, call.caller.subject) if found else frozenset()
         of = await standings.of(connection, [row.merged_into or row.number for row in found])
         for row in found:
-            alike = likeness.cosine(row.shared, weights, row.length)
-            much = likeness.evidence(row.shared, weights, search.texts) >= rules.shared
-            if alike < floor or not much or row.number in excluded:
+            alike = rules.likelihood.of(row.shared, weights, texts, len(asked.signs), row.size)
+            if alike < floor or row.number in call.kept_from:
                 continue
-            readable = _may_read(call, row, of.get(row.merged_into or row.number))
+            readable = standings.allows(call, READ, row.unit, of.get(row.merged_into or row.number))
             nearly = likeness.share(len(row.shared), len(asked.signs), row.size) >= rules.nearly_whole
             if readable or (nearly and row.number.startswith(f"{county}-")):
                 score = rules.score(alike, category=row.same_category, place=row.same_place)
@@ -80,7 +80,7 @@ class Finder:
     async def known(self, connection: Connection, asked: Asked, since: datetime) -> list[datetime]:
         """Return when open matters of the county that are nearly the same were received, newest first."""
         county = names.county_of(asked.unit)
-        search, _ = await self._search(connection, asked.signs, county, [f"{county}-%"])
+        search, _, _ = await self._search(connection, asked, county, [f"{county}-%"])
         return await store.open_alike(
             connection, search, county=county, category=asked.category, area=asked.area, since=since,
             share=self.rules.likeness.nearly_whole,
@@ -94,18 +94,14 @@ class Finder:
         return [f"{county}-%", f"{prefecture}00-%"]
 
     async def _search(
-        self, connection: Connection, signs: Sequence[int], county: str, places: Sequence[str]
-    ) -> tuple[Search, dict[int, float]]:
+        self, connection: Connection, asked: Asked, county: str, places: Sequence[str]
+    ) -> tuple[Search, dict[int, float], int]:
         rules, every = self.rules.likeness, self.signs.every(likeness.prefecture_of(county))
-        counts = await store.counts(connection, signs)
+        signs, counts = asked.signs, await store.counts(connection, asked.signs)
+        if asked.counted:
+            counts = {sign: max(having - 1, 0) for sign, having in counts.items()}
         texts = counts.get(every, 0)
         weights = {sign: likeness.weight(texts, counts.get(sign, 0)) for sign in signs}
         own = [sign for sign in signs if sign != every]
         rare = sorted(likeness.rarest(own, counts, rules.budget(texts)))
-        return Search(signs, rare, texts, places, rules.most, rules.compared), weights
-
-
-def _may_read(call: Call, row: Candidate, standing: standings.CaseStanding | None) -> bool:
-    if not call.access.depends_on_parts(call.caller, READ, row.unit):
-        return call.access.allows(call.caller, READ, row.unit)
-    return call.access.allows(call.caller, READ, row.unit, standings.parts_of(call, row.unit, standing))
+        return Search(signs, rare, places, rules.most, rules.compared), weights, texts

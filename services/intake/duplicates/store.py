@@ -31,7 +31,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from casework.door.report import OPEN, LinkKind, ReportState
-from services.intake.models import CountedText, Likeness, Link, Report, SignCount
+from services.intake.duplicates import copying
+from services.intake.models import CountedText, Likeness, Link, Report, SignCount, not_about
 from services.kit.storage.database import Connection
 from services.kit.storage.models import CaseStanding
 from services.kit.storage.sealing import SealedBytes, WrappedKey
@@ -50,7 +51,6 @@ class Candidate(NamedTuple):
     same_place: bool
     shared: list[int]
     size: int
-    length: float
 
 
 class Unsigned(NamedTuple):
@@ -70,12 +70,17 @@ _SELF, _LIMIT = bindparam("self", type_=Text), bindparam("limit", type_=Integer)
 _CATEGORY, _AREA = bindparam("category", type_=Text), bindparam("area", type_=Text)
 _ASKED_BY = bindparam("asked_by", type_=Text)
 _SAME_CATEGORY, _SAME_PLACE = Report.category == _CATEGORY, and_(Report.area != "", Report.area == _AREA)
-_SIGNS_OF = select(Likeness.signs).where(Likeness.number == bindparam("number", type_=Text))
+_SIGNS_OF = (
+    select(Likeness.signs, CountedText.counted)
+    .join(CountedText, CountedText.number == Likeness.number)
+    .where(Likeness.number == bindparam("number", type_=Text))
+)
 
 
-async def signs_of(connection: Connection, number: str) -> list[int] | None:
-    """Return the signs of a report; None if they are not computed yet."""
-    return await connection.scalar(_SIGNS_OF, {"number": number})
+async def signs_of(connection: Connection, number: str) -> tuple[list[int] | None, bool]:
+    """Return the signs of a report, None if they are not computed yet, and whether its text is counted under them."""
+    found = (await connection.execute(_SIGNS_OF, {"number": number})).first()
+    return (found[0], found[1]) if found else (None, False)
 
 
 _COUNTS = select(SignCount.sign, SignCount.texts).where(SignCount.sign == any_(_SIGNS))
@@ -109,14 +114,6 @@ _BEST = (
     .cte("best")
     .prefix_with("MATERIALIZED")
 )
-_EACH = func.unnest(_BEST.c.signs).table_valued(column("sign", Integer), name="each").render_derived()
-_HAVING = select(SignCount.texts).where(SignCount.sign == _EACH.c.sign).scalar_subquery()
-# The weight of casework/door/likeness.py. A length changes with the counts, so it is worked out when asked for.
-_TEXTS = bindparam("texts", type_=Float(53))
-_WEIGHT = func.ln(1 + (_TEXTS + 1) / cast(func.coalesce(_HAVING, 0) + 1, Float(53)), type_=Float)
-_LENGTH = func.sqrt(
-    select(func.sum(func.power(_WEIGHT, 2))).select_from(_EACH).correlate(_BEST).scalar_subquery(), type_=Float
-)
 _TOLD_APART = select(Link.number).where(
     Link.kind == LinkKind.DISTINCT,
     or_(
@@ -128,30 +125,22 @@ _ALIKE = (
     select(
         Report.number, Report.state, Report.unit, Report.merged_into, Report.received_at, Report.area,
         _SAME_CATEGORY, _SAME_PLACE, _BEST.c.signs.op(_COMMON, return_type=ARRAY(Integer))(_SIGNS), _BEST.c.size,
-        _LENGTH,
     )
     .join(_BEST, _BEST.c.number == Report.number)
     .where(
         Report.erased_at.is_(None),
         Report.state != ReportState.MERGED,
-        or_(
-            Report.about == "",
-            and_(
-                Report.about != _ASKED_BY,
-                not_(and_(Report.about.not_like("%-%"), _ASKED_BY.like(Report.about.concat("%")))),
-            ),
-        ),
+        not_about(_ASKED_BY),
         not_(_TOLD_APART.exists()),
     )
 )  # fmt: skip
 
 
 class Search(NamedTuple):
-    """A search: all signs of a text, its rarest ones, how many texts there are, and in which places to search."""
+    """A search: all signs of a text, its rarest ones, and in which places to search."""
 
     signs: Sequence[int]
     rare: Sequence[int]
-    texts: int
     places: Sequence[str]
     """LIKE patterns of numbers."""
     most: int
@@ -213,11 +202,12 @@ _TURN, _TURN_IF_FREE = (
 _UNSIGNED = Likeness.signs.is_(None)
 _UNCOUNTED = (
     select(
-        Likeness.number, not_(_UNSIGNED), Report.erased_at,
+        CountedText.number, not_(_UNSIGNED), Report.erased_at,
         case((_UNSIGNED, Report.sealed_key), else_=null()), case((_UNSIGNED, Report.sealed), else_=null()),
     )
-    .join(CountedText, CountedText.number == Likeness.number)
-    .join(Report, Report.number == Likeness.number)
+    .select_from(CountedText)
+    .join(Report, Report.number == CountedText.number)
+    .outerjoin(Likeness, Likeness.number == CountedText.number)
     .where(not_(CountedText.counted))
     .order_by(CountedText.number)
     .limit(_LIMIT)
@@ -225,9 +215,10 @@ _UNCOUNTED = (
 )  # fmt: skip
 _SIGN = (
     update(Likeness)
-    .where(Likeness.number == bindparam("number", type_=Text))
+    .where(Likeness.number == bindparam("number", type_=Text), _UNSIGNED)
     .values(signs=_SIGNS, size=func.icount(_SIGNS))
 )  # fmt: skip
+_HAS_ROW = select(Likeness.number).where(Likeness.number == any_(_NUMBERS))
 _COUNTED = update(CountedText).where(CountedText.number == any_(_NUMBERS)).values(counted=True)
 _OF_TEXT = func.unnest(Likeness.signs).table_valued(column("sign", Integer), name="of_text").render_derived()
 _IN_TEXTS = (
@@ -266,8 +257,13 @@ async def uncounted(connection: Connection, limit: int) -> Sequence[Unsigned]:
 
 async def count(connection: Connection, numbers: Sequence[str], signed: Mapping[str, Sequence[int]]) -> None:
     """Count the texts of these reports under their signs; `signed` are signs computed only now."""
-    for number, signs in signed.items():
-        await connection.execute(_SIGN, {"number": number, "signs": list(signs)})
+    if signed:
+        # From before there were signs, each has a row without them; an imported one has none.
+        before = {number for (number,) in await connection.execute(_HAS_ROW, {"numbers": list(signed)})}
+        for number in before:
+            await connection.execute(_SIGN, {"number": number, "signs": list(signed[number])})
+        rows = copying.copied((number, signs) for number, signs in signed.items() if number not in before)
+        await connection.raw.copy_to_table("likenesses", source=rows, columns=copying.COLUMNS, format="binary")
     await connection.execute(_ADD_COUNTS, {"numbers": list(numbers)})
     await connection.execute(_COUNTED, {"numbers": list(numbers)})
 

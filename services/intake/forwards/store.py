@@ -9,7 +9,7 @@ from functools import lru_cache
 from sqlalchemy import DateTime, Integer, Select, Text, and_, bindparam, case, or_, select, tuple_
 
 from casework.door.forward import OPEN, ForwardState
-from services.intake.models import Forward, Report
+from services.intake.models import Forward, Report, not_about
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 
@@ -19,7 +19,11 @@ _IS_OPEN = Forward.state.in_(OPEN)
 _OF = select(Forward).where(Forward.number == _NUMBER).order_by(Forward.forward)
 _WAITS_FOR = case((Forward.state == ForwardState.REFERRED, Forward.umpire), else_=Forward.asked)
 _ASKED = select(_WAITS_FOR).where(Forward.number == _NUMBER, _IS_OPEN)
-_STATE = select(Forward.state).where(Forward.number == _NUMBER, _IS_OPEN)
+_MAY_SEE = not_about(bindparam("asked_by", type_=Text))
+_OPEN = select(Forward).where(Forward.number == _NUMBER, _IS_OPEN)
+_MERGED_BY = select(Forward).where(
+    Forward.number == _NUMBER, Forward.target != "", Forward.state == ForwardState.TAKEN_OVER
+)
 
 
 def name_of(number: str, forward: int) -> str:
@@ -42,9 +46,14 @@ async def asked_unit(connection: Connection, number: str) -> str | None:
     return await connection.scalar(_ASKED, {"number": number})
 
 
-async def open_state(connection: Connection, number: str) -> ForwardState | None:
-    """Return the state of the open forward of a report; None if it has none."""
-    return await connection.scalar(_STATE, {"number": number})
+async def open_one(connection: Connection, number: str) -> Forward | None:
+    """Return the open forward of a report; None if it has none."""
+    return (await connection.execute(_OPEN, {"number": number})).first()
+
+
+async def merged_by(connection: Connection, number: str) -> Forward | None:
+    """Return the forward by which a report was merged by consent of both units; None if it was not, or is no more."""
+    return (await connection.execute(_MERGED_BY, {"number": number})).first()
 
 
 async def add(connection: Connection, number: str, **columns: object) -> Forward:
@@ -65,7 +74,7 @@ def _listed(number: bool, only_open: bool, waiting: bool, behind: bool) -> Selec
     whose = or_(
         Forward.unit.like(unit), Forward.asked.like(unit), and_(Forward.umpire != "", Forward.umpire.like(unit))
     )
-    found = select(Forward, Report.due_at).join(Report, Report.number == Forward.number).where(whose)
+    found = select(Forward, Report.due_at).join(Report, Report.number == Forward.number).where(whose, _MAY_SEE)
     if number:
         found = found.where(Forward.number == _NUMBER)
     if only_open:
@@ -78,11 +87,14 @@ def _listed(number: bool, only_open: bool, waiting: bool, behind: bool) -> Selec
 
 
 async def listed(
-    connection: Connection, unit: str, number: str, *, only_open: bool, waiting: bool,
+    connection: Connection, unit: str, number: str, *, asked_by: str, only_open: bool, waiting: bool,
     behind: tuple[datetime, str, int] | None, limit: int,
 ) -> Sequence[tuple[Forward, datetime | None]]:  # fmt: skip
-    """Return forwards by units of the pattern, to them, or for them to decide, each with its report's deadline."""
-    parameters: dict[str, object] = {"unit": unit, "number": number, "limit": limit}
+    """Return forwards by units of the pattern, to them, or for them to decide, each with its report's deadline.
+
+    The requesting unit is shown none of a complaint about itself or a unit above it.
+    """
+    parameters: dict[str, object] = {"unit": unit, "number": number, "asked_by": asked_by, "limit": limit}
     if behind:
         parameters |= dict(zip(("at", "behind", "forward"), behind, strict=True))
     return await connection.execute(_listed(bool(number), only_open, waiting, behind is not None), parameters)

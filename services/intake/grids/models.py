@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.intake.models import IntakeModel
-from services.kit.storage.models import Code, Codes, Instant, Words
+from services.kit.storage.models import NOW, Code, Codes, Instant, Words
 
 
 class Grid(IntakeModel):
@@ -31,6 +31,7 @@ class GridWorker(IntakeModel):
     __table_args__ = (
         CheckConstraint("first_on <= last_on"),
         Index("grid_workers_account", "account"),
+        Index("grid_workers_changed", "changed_at"),
         {"comment": "Account, grids and term, nothing else: no points, no tracks."},
     )
 
@@ -41,6 +42,9 @@ class GridWorker(IntakeModel):
     grids: Mapped[Codes]
     first_on: Mapped[date]
     last_on: Mapped[date]
+    changed_at: Mapped[Instant] = mapped_column(
+        server_default=NOW, comment="By the database's clock: the other services are told what changed."
+    )
 
 
 class GridTraining(IntakeModel):

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pb.intake.v1 import report_pb2
 
+from casework import names
 from casework.door import rounds as rules_of
 from casework.errors import Reason, field_error
 from services.intake.grids import store
@@ -13,9 +14,10 @@ from services.intake.grids.models import GridReport
 from services.kit import dates
 from services.kit.instants import instant, stamp
 from services.kit.serving.access import Call
+from services.kit.serving.request.terms import GRID_WORKER
 from services.kit.storage.database import Connection
 
-ROLE = "grid_worker"
+OFFICER = "clerk"
 
 
 async def admit(connection: Connection, call: Call, report: report_pb2.Report, now: datetime) -> None:
@@ -29,7 +31,7 @@ async def admit(connection: Connection, call: Call, report: report_pb2.Report, n
         row = await store.find(connection, grid)
         if row is None or row.closed_at is not None:
             raise field_error("report.place.grid", Reason.UNKNOWN_GRID, grid)
-    if ROLE not in call.caller.roles:
+    if GRID_WORKER not in call.caller.roles:
         return
     if grid and not call.access.lies_under(grid[:12], call.caller.unit):
         raise field_error("report.place.grid", Reason.PERMISSION_DENIED, grid)
@@ -37,17 +39,16 @@ async def admit(connection: Connection, call: Call, report: report_pb2.Report, n
     rules_of.must_serve(terms, dates.today(seen_at), grid)
 
 
-async def must_serve_now(connection: Connection, call: Call, now: datetime) -> None:
-    """Raise TERM_OVER if the caller is a grid worker on the roster who does not serve today."""
-    if ROLE in call.caller.roles:
-        rules_of.must_serve(await store.terms(connection, call.caller.subject), dates.today(now))
-
-
 async def keep(
     connection: Connection, call: Call, report: report_pb2.Report, number: str, now: datetime
 ) -> GridReport | None:
-    """Store what is known of a report because it was seen in a grid, and return it; None if nothing is."""
-    is_own, told = ROLE in call.caller.roles, report.HasField("observe_time")
+    """Store what is known of a report because it was seen in a grid, and return it; None if nothing is.
+
+    What an officer of an authority hands over is kept as their own as well: they list it.
+    """
+    roles, told = call.caller.roles, report.HasField("observe_time")
+    is_handed_over = OFFICER in roles and rules_of.hands_over(call.caller.unit, names.last(report.unit))
+    is_own = GRID_WORKER in roles or is_handed_over
     if not (is_own or told or report.place.grid):
         return None
     return await store.keep(

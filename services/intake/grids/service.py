@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from pb.access.v1 import grid_terms_pb2
 from pb.intake.v1 import grids_pb2 as pb
 from pb.intake.v1 import grids_pb2_grpc
 
@@ -132,7 +133,7 @@ class GridServicer(Servicer, grids_pb2_grpc.GridServiceServicer):
         return _worker(row, held[row.unit, row.worker_no], dates.today(work.now))
 
     async def ListOwnReports(self, request: pb.ListOwnReportsRequest, context: Context) -> pb.ListOwnReportsResponse:
-        """Return what the caller reported as a grid worker, newest first."""
+        """Return what the caller reported as a grid worker or handed over for an authority, newest first."""
         call, size = current_call(), request.page_size or 50
         call.require(call.caller.unit)
         behind = paging.read(request.page_token, "own", paging.instant, paging.key) or (NEVER, "")
@@ -147,6 +148,24 @@ class GridServicer(Servicer, grids_pb2_grpc.GridServiceServicer):
             shown.CopyFrom(view.report(row, call.language, self.time.now()))
             rounds.put(shown, seen)
         reply.next_page_token = paging.following(found, size, "own", lambda end: (end[0].received_at, end[0].number))
+        return reply
+
+    async def ListGridTerms(self, request: pb.ListGridTermsRequest, context: Context) -> pb.ListGridTermsResponse:
+        """Return until when everybody on the roster serves, for those who tell the other services."""
+        current_call().require(names.ROOT_UNIT)
+        size = request.page_size or 50
+        behind = paging.read(request.page_token, "gridTerms", paging.key, paging.number) or ("", 0)
+        async with self.database.read() as connection:
+            found = await store.changed(connection, request.recent, behind, size + 1)
+        terms = [
+            grid_terms_pb2.GridTerm(
+                grid_worker=f"gridWorkers/{row.unit}-{row.worker_no}", version=row.version, account=row.account,
+                first_date=dates.shown(row.first_on), last_date=dates.shown(row.last_on),
+            )
+            for row in found[:size]
+        ]  # fmt: skip
+        reply = pb.ListGridTermsResponse(terms=terms)
+        reply.next_page_token = paging.following(found, size, "gridTerms", lambda end: (end.unit, end.worker_no))
         return reply
 
 

@@ -5,17 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from sqlalchemy import Boolean, Date, DateTime, Integer, Text, any_, bindparam, func, or_, select, true, tuple_, update
+from sqlalchemy import (
+    Boolean,
+    Date,
+    DateTime,
+    Integer,
+    Interval,
+    Text,
+    any_,
+    bindparam,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from casework.door.rounds import Term
 from casework.errors import CaseError, Reason
 from services.intake.grids.models import Grid, GridReport, GridTraining, GridWorker
 from services.intake.models import Report
-from services.kit.serving.named import missing
+from services.kit.serving.request.named import missing
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 
+_NOW = func.clock_timestamp(type_=DateTime(timezone=True))
 _UNIT, _BEHIND = bindparam("unit", type_=Text), bindparam("behind", type_=Text)
 _ACCOUNT, _LIMIT = bindparam("account", type_=Text), bindparam("limit", type_=Integer)
 _NO = bindparam("worker_no", type_=Integer)
@@ -56,6 +74,22 @@ _ROSTER = (
     .order_by(GridWorker.unit, GridWorker.worker_no)
     .limit(_LIMIT)
 )  # fmt: skip
+_END_TERM = (
+    update(GridWorker)
+    .where(GridWorker.unit == _UNIT, GridWorker.worker_no == _NO)
+    .values(last_on=bindparam("last", type_=Date), version=GridWorker.version + 1, changed_at=_NOW)
+    .returning(GridWorker)
+)
+_LATELY = literal_column("interval '10 minutes'", Interval())
+_CHANGED = (
+    select(GridWorker)
+    .where(
+        or_(not_(bindparam("recent", type_=Boolean)), GridWorker.changed_at > _NOW - _LATELY),
+        tuple_(GridWorker.unit, GridWorker.worker_no) > tuple_(_BEHIND, _NO),
+    )
+    .order_by(GridWorker.unit, GridWorker.worker_no)
+    .limit(_LIMIT)
+)
 _TRAININGS = (
     select(GridTraining)
     .where(GridTraining.unit == any_(bindparam("units", type_=ARRAY(Text(collation="C")))))
@@ -115,7 +149,7 @@ async def lock(connection: Connection, unit: str) -> set[str]:
 async def appoint(connection: Connection, unit: str, account: str, term: Term) -> GridWorker:
     """Store an entry under the next number of its village, whose grids are locked, and return it."""
     return await rows.add(
-        connection, GridWorker, "worker_no", {"unit": unit}, account=account, grids=sorted(term.grids),
+        connection, GridWorker, "worker_no", {"unit": unit}, rows.PAGED, account=account, grids=sorted(term.grids),
         first_on=term.first, last_on=term.last,
     )  # fmt: skip
 
@@ -157,13 +191,22 @@ async def roster(
 
 async def end_term(connection: Connection, row: GridWorker, last: date) -> GridWorker:
     """Set the last day of a term and return the new row."""
-    return await rows.update(connection, GridWorker, {"unit": row.unit, "worker_no": row.worker_no}, last_on=last)
+    key = {"unit": row.unit, "worker_no": row.worker_no, "last": last}
+    return (await connection.execute(_END_TERM, key)).one()
+
+
+async def changed(
+    connection: Connection, recent: bool, behind: tuple[str, int], limit: int
+) -> Sequence[GridWorker]:  # fmt: skip
+    """Return entries of all villages, by village and number; those that changed lately, or all."""
+    key = {"recent": recent, "behind": behind[0], "worker_no": behind[1], "limit": limit}
+    return await connection.execute(_CHANGED, key)
 
 
 async def add_training(connection: Connection, row: GridWorker, title: str, held_on: date) -> None:
     """Store a training of a locked entry."""
     key = {"unit": row.unit, "worker_no": row.worker_no}
-    await rows.add(connection, GridTraining, "training", key, title=title, held_on=held_on)
+    await rows.add(connection, GridTraining, "training", key, 100, title=title, held_on=held_on)
 
 
 async def trainings(connection: Connection, units: Sequence[str]) -> dict[tuple[str, int], list[GridTraining]]:

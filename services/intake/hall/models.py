@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.door.hall import TicketState
@@ -31,6 +31,7 @@ class Duty(IntakeModel):
     __tablename__ = "hall_duties"
     __table_args__ = (
         Index("hall_duties_day", "unit", "day"),
+        Index("hall_duties_named", "day", postgresql_where=text("officer <> ''")),
         {"comment": "Accounts on duty; emptied when the day is over: no record of who sat where."},
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from pb.intake.v1 import hall_pb2 as pb
@@ -13,6 +14,8 @@ from casework.door import hall as rules_of
 from casework.door.filing import KEY_LENGTH
 from casework.door.hall import TicketState
 from casework.errors import CaseError, Reason, field_error
+from services.intake import record
+from services.intake import store as reports
 from services.intake.filing import is_nobody
 from services.intake.hall import setup as setups
 from services.intake.hall import store, view
@@ -22,10 +25,11 @@ from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.servicer import Servicer
 from services.kit.serving.access import Call, Context, current_call
-from services.kit.serving.named import missing
+from services.kit.serving.request.named import missing
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 
+_READ = "reports.get"
 _DUTY_DAYS = 31
 """Days for which somebody may be named at once."""
 _LOOK_AHEAD = 14
@@ -69,13 +73,12 @@ class HallServicer(Servicer, hall_pb2_grpc.HallServiceServicer):
 
     @command(pb.AssignDutyResponse)
     async def AssignDuty(self, request: pb.AssignDutyRequest, work: Work) -> pb.AssignDutyResponse:
-        """Name who is on duty at a posting; whoever was on duty before today is forgotten."""
+        """Name who is on duty at a posting."""
         unit, posting = request.name.split("/")[1], names.index_of(request.name)
         work.call.require(unit)
         row = await store.get(work.connection, request.name, lock=True)
         if all(each.posting != posting for each in self._setup(row).hall.postings):
             raise missing("name", request.name)
-        today = dates.today(work.now)
         first = dates.coming(request.first_date, "first_date", work.now)
         last = dates.read(request.last_date, "last_date") if request.HasField("last_date") else first
         if not 0 <= (last - first).days < _DUTY_DAYS:
@@ -83,7 +86,6 @@ class HallServicer(Servicer, hall_pb2_grpc.HallServiceServicer):
         days = rules_of.days_from(first, last)
         for day in days:
             await store.assign(work.connection, unit, posting, day, request.officer)
-        await store.forget(work.connection, unit, today)
         return pb.AssignDutyResponse(days=len(days))
 
     async def GetHallDay(self, request: pb.GetHallDayRequest, context: Context) -> pb.HallDay:
@@ -163,9 +165,8 @@ class HallServicer(Servicer, hall_pb2_grpc.HallServiceServicer):
         async with self.database.read() as connection:
             setup = self._setup(await store.get(connection, request.parent, "parent"))
             found = await store.listed(connection, unit, day, request.queue, sorted(kept), after, size + 1)
-            reply = pb.ListTicketsResponse(
-                tickets=[await self._shown(connection, row, setup, call, now) for row in found[:size]]
-            )
+            shown = await self._all_shown(connection, found[:size], setup, call, now)
+        reply = pb.ListTicketsResponse(tickets=shown)
         reply.next_page_token = paging.following(found, size, "tickets", lambda end: end.drawn_no)
         return reply
 
@@ -206,10 +207,13 @@ class HallServicer(Servicer, hall_pb2_grpc.HallServiceServicer):
 
     @command(pb.Ticket)
     async def ServeTicket(self, request: pb.ServeTicketRequest, work: Work) -> pb.Ticket:
-        """Record that a ticket was served, with the report that it led to."""
+        """Record that a ticket was served, with the report that it led to, if the window may read that report."""
         row, setup = await self._locked(request.name, work)
         state = rules_of.move(row.state, TicketState.SERVED)
         report = names.number_of(request.report) if request.report else ""
+        if report and not await _readable(work.connection, work.call, [report]):
+            # The same as for one that does not exist: a number tells nothing to who may not read it.
+            raise missing("report", request.report)
         row = await store.move(work.connection, row, state=state, report=report)
         return await self._shown(work.connection, row, setup, work.call, work.now)
 
@@ -276,9 +280,29 @@ class HallServicer(Servicer, hall_pb2_grpc.HallServiceServicer):
         return await self._shown(work.connection, row, setup, work.call, work.now)
 
     async def _shown(self, connection: Connection, row: Ticket, setup: Setup, call: Call, now: datetime) -> pb.Ticket:
-        ahead = await store.ahead(connection, row) if row.state is TicketState.WAITING else 0
-        staff = call.access.allows(call.caller, "tickets.list", row.unit)
-        return view.ticket(row, setup, ahead, dates.today(now), call.language, staff=staff)
+        (shown,) = await self._all_shown(connection, [row], setup, call, now)
+        return shown
+
+    @staticmethod
+    async def _all_shown(
+        connection: Connection, found: Sequence[Ticket], setup: Setup, call: Call, now: datetime
+    ) -> list[pb.Ticket]:
+        """Return tickets as the caller may see them: a report is named to who may read it."""
+        readable = await _readable(connection, call, [row.report for row in found if row.report])
+        shown = []
+        for row in found:
+            ahead = await store.ahead(connection, row) if row.state is TicketState.WAITING else 0
+            report = row.report if row.report in readable else ""
+            shown.append(view.ticket(row, setup, ahead, dates.today(now), call.language, report))
+        return shown
+
+
+async def _readable(connection: Connection, call: Call, numbers: Sequence[str]) -> frozenset[str]:
+    """Return which of these reports the caller may read, by the one question of access."""
+    if not numbers or not call.access.holds(call.caller, _READ):
+        return frozenset()
+    found = (await reports.some(connection, numbers)).values()
+    return frozenset([row.number for row in found if await record.may(connection, call, row, _READ)])
 
 
 def _must_be_shown(setup: Setup, call: Call, row: Hall) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, SMALLINT, insert
 
 from casework.door.hall import TicketState
 from services.intake.hall.models import Duty, Hall, Ticket
-from services.kit.serving.named import missing
+from services.kit.serving.request.named import missing
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 
@@ -29,9 +29,7 @@ _ASSIGN = insert(Duty).values({each: bindparam(each) for each in ("unit", "posti
 _ASSIGN = _ASSIGN.on_conflict_do_update(
     index_elements=[Duty.unit, Duty.posting, Duty.day], set_={"officer": _ASSIGN.excluded.officer}
 )
-_FORGET = (
-    update(Duty).where(Duty.unit == _UNIT, Duty.day < _DAY, Duty.officer != "").values(officer="").returning(true())
-)
+_EMPTY = update(Duty).where(Duty.day < _DAY, Duty.officer != "").values(officer="")
 _DUTIES = select(Duty.posting, Duty.officer).where(Duty.unit == _UNIT, Duty.day == _DAY)
 _TICKET = select(Ticket).where(
     *_OF_DAY, Ticket.letter == bindparam("letter", type_=Text), Ticket.ticket_no == bindparam("ticket", type_=Integer)
@@ -92,9 +90,9 @@ async def assign(connection: Connection, unit: str, posting: int, day: date, off
     await connection.execute(_ASSIGN, {"unit": unit, "posting": posting, "day": day, "officer": officer})
 
 
-async def forget(connection: Connection, unit: str, today: date) -> None:
-    """Forget who was on duty before today."""
-    await connection.execute(_FORGET, {"unit": unit, "day": today})
+async def empty_before(connection: Connection, today: date) -> None:
+    """Forget who was on duty before today, in every hall."""
+    await connection.execute(_EMPTY, {"day": today})
 
 
 async def duties(connection: Connection, unit: str, day: date) -> dict[int, str]:
@@ -107,14 +105,14 @@ async def draw(connection: Connection, unit: str, day: date, letter: str, manner
     """Store the next ticket of a queue of a locked hall, and return it."""
     return await rows.insert(
         connection, Ticket, unit=unit, day=day, letter=letter, queue=letter, state=TicketState.WAITING, manner=manner,
-        ticket_no=await rows.next_of(connection, Ticket.ticket_no, unit=unit, day=day, letter=letter),
-        drawn_no=await rows.next_of(connection, Ticket.drawn_no, unit=unit, day=day), drawn_at=at,
+        ticket_no=await rows.next_of(connection, Ticket.ticket_no, rows.PAGED, unit=unit, day=day, letter=letter),
+        drawn_no=await rows.next_of(connection, Ticket.drawn_no, rows.PAGED, unit=unit, day=day), drawn_at=at,
     )  # fmt: skip
 
 
 async def drawn(connection: Connection, unit: str, day: date, letter: str) -> int:
     """Return how many tickets of a queue were drawn on a day."""
-    return await rows.next_of(connection, Ticket.ticket_no, unit=unit, day=day, letter=letter) - 1
+    return await rows.next_of(connection, Ticket.ticket_no, rows.PAGED, unit=unit, day=day, letter=letter) - 1
 
 
 async def ticket(connection: Connection, unit: str, day: date, letter: str, number: int) -> Ticket | None:

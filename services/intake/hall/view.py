@@ -62,8 +62,8 @@ def title(queue: pb.HallQueue | None, language: str) -> str:
     return queue.title_en if language == "en" and queue.title_en else queue.title
 
 
-def ticket(row: Ticket, setup: Setup, ahead: int, today: date, language: str, *, staff: bool) -> pb.Ticket:
-    """Return a ticket; the report it led to is for staff."""
+def ticket(row: Ticket, setup: Setup, ahead: int, today: date, language: str, report: str) -> pb.Ticket:
+    """Return a ticket, with the number of the report it led to as far as it may be shown."""
     queue = next((each for each in setup.hall.queues if each.letter == row.queue), None)
     state = rules_of.shown_state(row.state, row.day, today)
     number = rules_of.written(row.letter, row.ticket_no)
@@ -78,7 +78,7 @@ def ticket(row: Ticket, setup: Setup, ahead: int, today: date, language: str, *,
         calls=row.calls,
         draw_time=stamp(row.drawn_at),
         call_time=stamp(row.called_at),
-        report=names.report_name(row.report) if staff and row.report else "",
+        report=names.report_name(report) if report else "",
         **numbers(state=state, manner=row.manner),
     )
 

@@ -22,6 +22,11 @@ Shown = Callable[[Report], Awaitable[bool | None]]
 """Whether the caller may read a report; None if it must not be known that there is one."""
 
 
+async def to_both(earlier: Report) -> bool:
+    """Return that an earlier answer is shown: a person decided that it was given to the same person."""
+    return True
+
+
 async def earlier(
     connection: Connection, row: Report, rules: Rules, language: str, shown: Shown
 ) -> list[pb.EarlierAnswer]:

@@ -33,11 +33,12 @@ _REPEATS = (
     select(Link.target)
     .where(Link.number == _NUMBER, Link.kind == LinkKind.REPEAT)
     .order_by(Link.created_at.desc(), Link.target)
+    .limit(20)
 )  # fmt: skip
 
 
 async def repeats(connection: Connection, number: str) -> list[str]:
-    """Return the earlier reports that a report repeats, newest decision first."""
+    """Return the earlier reports that a report repeats, newest decision first, at most 20; the links have them all."""
     return [target for (target,) in await connection.execute(_REPEATS, {"number": number})]
 
 

@@ -20,11 +20,11 @@ from services.intake.models import Report
 from services.intake.reception import ACCEPT, Reception
 from services.intake.reporters import store as acts
 from services.intake.reporters import view as told_by
-from services.intake.reporters.pictures import MEDIA_TYPE, Picture, encoded_anew
 from services.kit.clocks.clockwork import NewClock
 from services.kit.command import Named, Work, command
 from services.kit.composition import Parts
 from services.kit.instants import stamp
+from services.kit.pictures import MEDIA_TYPE, Picture, encoded_anew
 from services.kit.servicer import Servicer
 from services.kit.serving.access import Context, current_call
 from services.kit.serving.codes import REPORTER, CodeMint

@@ -12,7 +12,8 @@ from sqlalchemy.orm import load_only
 from casework.door.report import Contentment
 from casework.errors import CaseError, Reason, field_error
 from services.intake.models import Addition, DeclineReview, Photo, Rating, ReceiptTry
-from services.intake.reporters.pictures import MOST, Picture
+from services.intake.search.signs import store as search_signs
+from services.kit.pictures import MOST, Picture
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.models import Event
@@ -71,7 +72,8 @@ _FAIL = (
 
 async def add(connection: Connection, number: str, sealed: SealedBytes, at: datetime) -> Addition:
     """Store an addition under the next number of its report, which is locked."""
-    return await rows.add(connection, Addition, "addition", {"number": number}, sealed=sealed, added_at=at)
+    await search_signs.touch(connection, number)
+    return await rows.add(connection, Addition, "addition", {"number": number}, rows.FEW, sealed=sealed, added_at=at)
 
 
 async def additions(connection: Connection, number: str) -> Sequence[Addition]:

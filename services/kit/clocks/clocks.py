@@ -6,18 +6,16 @@ that has fired before. Every rung is claimed once (`clock_rungs`) and reported b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import orjson
 from sqlalchemy import (
     DateTime,
-    Integer,
-    Select,
     Text,
+    all_,
     and_,
     any_,
     bindparam,
@@ -29,7 +27,6 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -43,6 +40,7 @@ from services.kit.instants import NEVER
 from services.kit.serving import telemetry
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
+from services.kit.storage.listing import KEPT_FROM, By, Listing, Order
 
 
 def is_overdue(row: Clock, now: datetime) -> bool:
@@ -199,6 +197,10 @@ _FILTERS = {
     "number": Clock.number == _NUMBER,
     "numbers": Clock.number == any_(bindparam("numbers", type_=ARRAY(Text))),
     "stopped_after": or_(Clock.stopped_at.is_(None), Clock.stopped_at > bindparam("stopped_after", type_=_INSTANT)),
+    "rules": Clock.rule == any_(bindparam("rules", type_=ARRAY(Text))),
+    "start": bindparam("start", type_=_INSTANT) <= _LAST,
+    "end": bindparam("end", type_=_INSTANT) > _LAST,
+    KEPT_FROM: Clock.number != all_(bindparam(KEPT_FROM, type_=ARRAY(Text))),
     # A clock that was breached and then cancelled with its case is included.
     "breached_after": Clock.id.in_(
         select(ClockRung.clock).where(
@@ -206,18 +208,11 @@ _FILTERS = {
         )
     ),
 }
-"""Conditions of a list of clocks, by the parameter that requests each."""
-
-
-@lru_cache(maxsize=64)
-def _listed(*filters: str) -> Select[Clock]:
-    behind = tuple_(_LAST, Clock.id) > tuple_(bindparam("due", type_=_INSTANT), bindparam("id", type_=Text))
-    return (
-        select(Clock)
-        .where(Clock.unit.like(_UNIT), behind, *(_FILTERS[each] for each in filters))
-        .order_by(_LAST, Clock.id)
-        .limit(bindparam("limit", type_=Integer))
-    )
+LISTED = Listing(
+    Clock, Clock.id, Clock.unit.like(_UNIT), Order("due_time"),
+    {"due_time": By(_LAST, lambda row: row.due_at or NEVER)}, _FILTERS,
+)  # fmt: skip
+"""Lists of clocks of a unit pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,15 +406,3 @@ _LIVE_OF = select(Clock).where(Clock.number == _NUMBER, Clock.state.in_(LIVE))
 async def live(connection: Connection, number: str) -> Sequence[Clock]:
     """Return the clocks of a case that have not ended."""
     return await connection.execute(_LIVE_OF, {"number": number})
-
-
-async def listed(
-    connection: Connection, unit: str, behind: tuple[datetime, str], limit: int, filters: Mapping[str, Any]
-) -> Sequence[Clock]:
-    """Return clocks of a unit pattern, earliest deadline first, after this deadline and id.
-
-    `filters`: the requested conditions, by their names in `_FILTERS`.
-    """
-    due, clock = behind
-    parameters = {"unit": unit, "due": due, "id": clock, "limit": limit, **filters}
-    return await connection.execute(_listed(*filters), parameters)

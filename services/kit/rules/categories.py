@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from casework.door.category import Category, CategoryTree
+from casework.door.category import Category, CategoryTree, Choice, Fact, Kind, Question
 from casework.door.triage import Grade
 from casework.mediation.plan import PlanBook
 from casework.units import UnitTree
 from services.kit.rules.document import Document, Location
 from services.kit.rules.folder import RulesFolder
-from services.kit.rules.models import CategoriesFile, CategoryEntry
+from services.kit.rules.models import CategoriesFile, CategoryEntry, QuestionEntry
 
 FILE = "categories/categories.yaml"
 
@@ -48,12 +48,38 @@ class CategorySource:
         """Return its template's name, own or inherited."""
         return next((entry.template for entry in self.inherited(category) if entry.template), None)
 
+    def questions(self, category: str) -> tuple[Question, ...]:
+        """Return what is asked about its matters, those of the categories above it first."""
+        above = reversed(list(self.inherited(category)))
+        return tuple(_question(each) for entry in above for each in entry.questions)
+
+
+def _question(entry: QuestionEntry) -> Question:
+    choices = tuple(Choice(key, each.zh, each.en) for key, each in entry.choices.items())
+    kind, fact = Kind[entry.kind.upper()], Fact[entry.fact.upper()]
+    return Question(entry.code, kind, entry.zh, entry.en, entry.required, fact, choices)
+
 
 def read_categories(folder: RulesFolder) -> CategorySource | None:
     """Return the categories of the file, or None with problems."""
     document = folder.document(FILE)
     content = document.validate(CategoriesFile, folder.problems) if document else None
-    return CategorySource(document, content) if document and content else None
+    if document is None or content is None:
+        return None
+    source = CategorySource(document, content)
+    check_questions(source, folder)
+    return source
+
+
+def check_questions(source: CategorySource, folder: RulesFolder) -> None:
+    """Add a problem for every question that cannot be answered, or whose code is used twice."""
+    for category, entry in source.entries.items():
+        codes = [each.code for each in source.questions(category)]
+        for number, each in enumerate(entry.questions):
+            twice = f"{each.code!r} is the code of two questions" if codes.count(each.code) > 1 else ""
+            if mistake := _question(each).mistake() or twice:
+                place = (*source.places[category], "questions", number)
+                folder.problems.append(source.document.problem(place, mistake))
 
 
 def check_departments(source: CategorySource, units: UnitTree, folder: RulesFolder) -> None:
@@ -94,7 +120,8 @@ def build_categories(source: CategorySource, plans: PlanBook) -> CategoryTree:
         named = source.template(category)
         template = named if named in given else plans.choose(category, Grade.medium).name
         parent, department = source.parents[category], source.department(category)
-        categories.append(Category(category, entry.zh, entry.en, parent, department, template))
+        questions = source.questions(category)
+        categories.append(Category(category, entry.zh, entry.en, parent, department, template, questions))
     return CategoryTree(categories)
 
 

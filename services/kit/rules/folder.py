@@ -12,7 +12,7 @@ from services.kit.rules.problem import Problem
 PARTS = (
     "units", "categories", "triage", "routes", "plans", "limits", "ladders", "calendars", "documents", "filing",
     "tasks", "letters", "meetings", "clusters", "indicators", "retention", "notices", "likeness",
-    "backlog", "fields",
+    "backlog", "fields", "public", "partners", "words",
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from casework.clocks.rule import (
     AtCap,
@@ -22,7 +22,9 @@ from casework.clocks.rule import (
     Whom,
 )
 from casework.door.filing import DoorGuard
+from casework.door.programs.public import Answered
 from casework.mediation.plan import PlanState
+from services.kit.spreadsheets.delimited import encoding_named
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"\S")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
@@ -94,13 +96,33 @@ class UnitsFile(Entry):
     phones: dict[str, Annotated[str, Field(pattern=r"^\+?[0-9][0-9-]{2,19}$")]] = Field(default_factory=dict)
 
 
+class ChoiceEntry(Entry):
+    """An answer that can be chosen."""
+
+    zh: Text
+    en: Text
+
+
+class QuestionEntry(Entry):
+    """What is asked about every matter of a category."""
+
+    code: Slug
+    kind: Literal["string", "number", "datetime", "text", "one_of", "some_of"]
+    zh: Text
+    en: Text
+    required: bool = False
+    fact: Literal["text", "people_affected", "danger", "happen_time"] = "text"
+    choices: dict[Slug, ChoiceEntry] = Field(default_factory=dict)
+
+
 class CategoryEntry(Entry):
-    """A category; department and template are inherited if left out."""
+    """A category; department and template are inherited if left out, questions are added to those above."""
 
     zh: Text
     en: Text
     department: Slug | None = None
     template: Slug | None = None
+    questions: list[QuestionEntry] = Field(default_factory=list)
     children: dict[Slug, CategoryEntry] = Field(default_factory=dict)
 
 
@@ -111,8 +133,35 @@ class CategoriesFile(Entry):
     categories: Annotated[dict[Slug, CategoryEntry], Field(min_length=1)]
 
 
+class CodeListEntry(Entry):
+    """A code list in Chinese: its name, and each code without the prefix of its enum."""
+
+    zh: Text
+    codes: dict[Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_]{1,60}$")], Text]
+
+
+class CodesFile(Entry):
+    """rules/words/codes.yaml."""
+
+    lists: dict[Annotated[str, StringConstraints(pattern=r"^[a-z]{1,20}\.[A-Z][A-Za-z]{1,60}$")], CodeListEntry]
+
+
+class CalledEntry(Entry):
+    """What something is called."""
+
+    zh: Text
+    en: Text
+
+
+class RolesFile(Entry):
+    """rules/words/roles.yaml."""
+
+    roles: dict[LimitName, CalledEntry]
+    parts: dict[LimitName, CalledEntry]
+
+
 class RowEntry(Entry):
-    """A row of a decision table; its conditions are read by `services.kit.rules.triage`."""
+    """A row of a decision table; its conditions are read by `services.kit.rules.door.triage`."""
 
     when: dict[str, Any]
     grade: GradeName
@@ -160,7 +209,7 @@ class RetentionEntry(Entry):
 
 
 class RetentionFile(Entry):
-    """rules/retention/reports.yaml."""
+    """rules/retention/reports.yaml, and clues.yaml with results in place of states."""
 
     version: Text
     classes: list[RetentionEntry]
@@ -202,8 +251,35 @@ class FilingFile(Entry):
     numbers: Annotated[list[HelpLineEntry], Field(min_length=1)]
 
 
+class Wording(Entry):
+    """A text in both languages."""
+
+    zh: Text
+    en: Text
+
+
+class PublicEntry(Entry):
+    """A category whose matters are public."""
+
+    category: PlanCategory
+    without: list[PlanCategory] = Field(default_factory=list)
+    answered: Annotated[Answered, Loose]
+    decimals: Annotated[int, Field(ge=0, le=5)]
+    level: AreaLevel
+
+
+class PublicFile(Entry):
+    """rules/public/public.yaml."""
+
+    version: Text
+    changed: AwareDatetime
+    contact: Wording
+    keys: Wording
+    services: list[PublicEntry]
+
+
 class FloorEntry(Entry):
-    """How alike texts must be for a unit and those below it."""
+    """How likely texts must be about the same matter for a unit and those below it."""
 
     unit: AreaCode
     floor: Annotated[float, Field(gt=0, le=1)]
@@ -225,13 +301,25 @@ class LikenessSearch(Entry):
     compared: Annotated[int, Field(ge=1, le=1000)]
 
 
+class LikelihoodEntry(Entry):
+    """How likely two texts are about the same matter."""
+
+    rarity: Annotated[float, Field(ge=1, le=10)]
+    added: Annotated[int, Field(ge=0, le=1000)]
+    unseen: Annotated[int, Field(ge=0, le=100_000)]
+    half: Annotated[float, Field(gt=0, le=1)]
+    steep: Annotated[float, Field(gt=0, le=20)]
+    same: Annotated[float, Field(gt=0, le=1)]
+    shared: Annotated[float, Field(ge=0, le=100)]
+
+
 class LikenessFile(Entry):
     """rules/likeness/likeness.yaml."""
 
     version: Text
     floor: Annotated[float, Field(gt=0, le=1)]
     floors: list[FloorEntry]
-    shared: Annotated[float, Field(ge=0, le=100)]
+    likelihood: LikelihoodEntry
     nearly_whole: Annotated[float, Field(ge=0.5, le=1)]
     weights: LikenessWeights
     search: LikenessSearch
@@ -442,3 +530,36 @@ class HolidayCnFile(BaseModel):
     year: Year
     papers: list[str] = Field(default_factory=list)
     days: Annotated[list[HolidayCnDay], Field(min_length=1)]
+
+
+PartnerField = Literal[
+    "number", "category", "area", "address", "text", "wish", "receive_time", "due_time", "urgency", "danger",
+    "people_affected", "amount", "reporter.display_name", "reporter.phone", "hand_over.letter", "hand_over.procedure",
+    "hand_over.subject", "hand_over.decided", "hand_over.petition_accept_time", "attachments",
+]  # fmt: skip
+PartnerTerm = Literal["ordinary", "summary", "civil", "administrative", "pending_in_court"]
+
+
+class PartnerFiles(Entry):
+    """How a partner writes files: the heading of each field, its words for yes, no and terms, its times."""
+
+    columns: dict[PartnerField, Text] = Field(default_factory=dict)
+    times: Annotated[list[Text], Field(min_length=1)] = ["iso"]
+    yes: list[Text] = ["是", "true"]
+    no: list[Text] = ["否", "false"]
+    terms: dict[Text, PartnerTerm] = Field(default_factory=dict)
+    encoding: Annotated[str, AfterValidator(encoding_named)] = "utf-8"
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
+
+
+class PartnerFile(Entry):
+    """rules/partners: how the codes of one kind of partner are read, and its files."""
+
+    version: Text
+    partner: Slug
+    channel: Slug
+    confidence: Annotated[Confidence, Loose]
+    categories: dict[Annotated[str, StringConstraints(max_length=60)], PlanCategory]
+    urgencies: dict[Text, Literal["routine", "soon", "urgent"]]
+    files: PartnerFiles = PartnerFiles()
+    areas: dict[Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}$")], AreaCode] = Field(default_factory=dict)

@@ -197,6 +197,8 @@ def _kind(field: FieldDescriptor) -> FieldKind:
         return FieldKind.enum
     if field.message_type is not None:
         return _KINDS.get(field.message_type.full_name, FieldKind.text)
+    if field.name == "cause":
+        return FieldKind.cause
     resource: str = field.GetOptions().Extensions[resource_pb2.resource_reference].type
     return FieldKind.unit if resource == "accord/Unit" else FieldKind.text
 

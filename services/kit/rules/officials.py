@@ -7,6 +7,7 @@ never what is in them.
 from __future__ import annotations
 
 import io
+import re
 from datetime import date, datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from services.kit.spreadsheets.delimited import csv_rows
 log = structlog.get_logger()
 COLUMNS = ("account", "display_name", "post", "unit", "since", "until")
 _LONGEST = 80
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]*")
 
 
 class OfficialsFile:
@@ -34,11 +36,26 @@ class OfficialsFile:
 
     def name(self, account: str, at: datetime | None) -> str:
         """Return how a paper names an account that acted then: the official's name, or nothing, never the account."""
-        if not account or at is None:
-            return ""
-        self._refresh()
-        found = self._read.find(account, at.astimezone(LOCAL).date())
+        found = self.find(account, at) if at is not None else None
         return found.display_name if found else ""
+
+    def find(self, account: str, at: datetime) -> Official | None:
+        """Return in which post an account was then; None if the list does not say."""
+        self._refresh()
+        return self._read.find(account, at.astimezone(LOCAL).date()) if account else None
+
+    def of(self, unit: str, at: datetime) -> list[Official]:
+        """Return who had a post in this very unit then."""
+        self._refresh()
+        return self._read.of(unit, at.astimezone(LOCAL).date())
+
+    def holds(self, account: str, unit: str, at: datetime) -> bool:
+        """Return whether an account is in a post of this unit, as far as the list says: of others it says nothing."""
+        self._refresh()
+        if account not in self._read:
+            return True
+        found = self._read.find(account, at.astimezone(LOCAL).date())
+        return found is not None and found.unit == unit
 
     def _refresh(self, *, first: bool = False) -> None:
         if self._file is None or self._units is None:
@@ -75,7 +92,7 @@ def _official(line: int, row: list[str], fault: str, units: UnitTree) -> Officia
     if fault or len(row) != len(COLUMNS):
         raise ValueError(f"line {line}: needs {len(COLUMNS)} cells: {', '.join(COLUMNS)}")
     account, name, post, unit, since, until = row
-    if not account or not name or max(map(len, row)) > _LONGEST:
+    if not _ACCOUNT.fullmatch(account) or not name or max(map(len, row)) > _LONGEST:
         raise ValueError(f"line {line}: an account and a name are needed; a cell has at most {_LONGEST} characters")
     if unit not in units:
         raise ValueError(f"line {line}: unit: there is no such unit")

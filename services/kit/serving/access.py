@@ -17,7 +17,7 @@ import grpc
 from casework.errors import CaseError, Reason, field_error
 from casework.units import UnitTree, is_code
 from services.kit.serving.businesstime import BusinessTime
-from services.kit.serving.codes import AGENT, HOLDER, INVITED, REPORTER
+from services.kit.serving.codes import AGENT, HOLDER, INFORMANT, INVITED, REPORTER
 from services.kit.serving.tokens import Caller
 
 _DECISIONS = 100_000
@@ -82,11 +82,28 @@ OFFICIALS = frozenset({
     "clerk", "duty_officer", "handler", "mediator", "reviewer", "unit_head", "supervisor", "auditor",
 })  # fmt: skip
 """Roles of people in an office: together `Group::"officials"` in the policies."""
-HOLDERS = frozenset({HOLDER, REPORTER})
-"""Roles of whoever came by a receipt: together `Group::"holders"`."""
+HOLDERS = frozenset({HOLDER, REPORTER, INFORMANT})
+"""Roles of whoever came by the code of a receipt or of a clue: together `Group::"holders"`."""
 PARTIES = frozenset({"citizen", INVITED, AGENT})
 """Roles of those who act for themselves or for whom they are agents, with an account or by an invitation: together
 `Group::"parties"`."""
+
+
+NOBODY: frozenset[str] = frozenset()
+
+
+def holds_office(caller: Caller) -> bool:
+    """Return whether somebody holds any role besides those of a party or of a receipt's holder."""
+    return not caller.roles <= PARTIES | HOLDERS
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The cases that an account is kept from, by number."""
+
+    excluded: frozenset[str] = NOBODY
+    own: frozenset[str] = NOBODY
+    """On whose sides it stands or stood, or which it reported itself: no office of it counts there."""
 
 
 class PolicyError(Exception):
@@ -176,6 +193,8 @@ class Access:
         if own not in self._tree or not is_code(unit):
             return False
         successor = self._tree.successor(unit)
+        if unit not in self._tree and own == (successor or self._tree.parent(unit)):
+            unit, successor = own, None  # in the place of the dropped one, for what a unit alone does as well
         starts = (own, unit, *([successor] if successor else []))
         units = {code: [self._tree.parent(code)] for start in starts for code in self._tree.path(start)}
         if successor:
@@ -220,8 +239,18 @@ class Call:
     access: Access
     trace_parent: str = ""
     time: BusinessTime = field(default_factory=BusinessTime)
+    kept: Kept = field(default_factory=Kept)
+    behind: frozenset[str] = NOBODY
+    """Numbers of the cases that the request is about by a file of supervision."""
     decided: bool = field(default=False)
+    looked_up: bool = field(default=False)
+    """Whether it was looked up what the caller is kept from."""
     _granted: set[str] = field(default_factory=set)
+
+    @property
+    def kept_from(self) -> frozenset[str]:
+        """The numbers of the cases that the caller, as who they act now, may neither read nor act on."""
+        return self.kept.excluded | self.kept.own if holds_office(self.caller) else self.kept.excluded
 
     def require(self, unit: str, parts: frozenset[Part] = NO_PARTS) -> None:
         """Allow the call for a matter of this unit in which the caller has these parts, or raise PERMISSION_DENIED.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 
 import grpc
 from google.protobuf.message import Message
@@ -32,6 +32,8 @@ def _outgoing(
 
 
 _Replies = grpc.aio.UnaryStreamCall[Message, Message]
+_Reply = grpc.aio.StreamUnaryCall[Message, Message]
+_Sent = AsyncIterable[Message] | Iterable[Message]
 
 
 class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
@@ -56,12 +58,24 @@ class _Stream(grpc.aio.UnaryStreamClientInterceptor):
         return await continuation(_outgoing(self._mint, self._service, client_call_details, None), request)
 
 
+class _Upload(grpc.aio.StreamUnaryClientInterceptor):
+    def __init__(self, mint: TokenMint, service: str) -> None:
+        self._mint, self._service = mint, service
+
+    async def intercept_stream_unary(  # type: ignore[override]  # As above.
+        self, continuation: Callable[[grpc.aio.ClientCallDetails, _Sent], Awaitable[_Reply]],
+        client_call_details: grpc.aio.ClientCallDetails, request_iterator: _Sent,
+    ) -> _Reply:  # fmt: skip
+        outgoing = _outgoing(self._mint, self._service, client_call_details, None)
+        return await continuation(outgoing, request_iterator)
+
+
 def channel(address: str, mint: TokenMint, service: str, tls: Tls | None = None) -> grpc.aio.Channel:
     """Return a channel to this service at `host:port`, with this machine client's tokens, valid for it only."""
     return open_channel(
         address,
         tls,
-        interceptors=[_Unary(mint, service), _Stream(mint, service)],
+        interceptors=[_Unary(mint, service), _Stream(mint, service), _Upload(mint, service)],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE),
             ("grpc.max_metadata_size", MAX_METADATA),

@@ -35,6 +35,11 @@ _LONGEST = 500
 _LOCALES = {"zh": "zh-CN", "en": "en-US"}
 
 
+def code_of(kind: Kind) -> code_pb2.Code:
+    """Return the gRPC code of a kind of refusal."""
+    return _CODES[kind]
+
+
 def status_of(error: CaseError, language: str, trace_id: str = "") -> status_pb2.Status:
     """Return the status of an error: ErrorInfo with the stable reason, BadRequest with the fields, a message."""
     status = status_pb2.Status(code=_CODES[error.kind], message=str(error))

@@ -1,7 +1,7 @@
 """Limits per caller: calls a minute, concurrent calls, bytes, headers, seconds. All limits are here.
 
-The library `limits` counts rates, separately for each process. Concurrent calls beyond the limit
-wait their turn and hold neither a database connection nor a thread meanwhile.
+Rates are counted separately for each process. Concurrent calls beyond the limit wait their turn and hold neither a
+database connection nor a thread meanwhile.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import limits
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -54,6 +52,8 @@ class LimitSettings(BaseSettings):
         "limit_rate_challenge",
         "limit_rate_similar",
         "limit_rate_draw",
+        "limit_rate_partner",
+        "limit_rate_public",
         check_fields=False,
     )
     @classmethod
@@ -67,12 +67,16 @@ class HttpLimitSettings(LimitSettings):
 
     limit_calls_person: int = Field(32, ge=1, description="concurrent calls of one person; more wait")
     limit_calls_machine: int = Field(128, ge=1, description="concurrent calls of one machine client")
-    limit_rate_code: str = Field("60/minute", description="looks at one receipt, by whomever")
-    limit_rate_guess: str = Field("1200/minute", description="looks at receipts from one client address")
+    limit_rate_code: str = Field("60/minute", description="looks at one receipt or calendar, by whomever")
+    limit_rate_guess: str = Field("1200/minute", description="looks at receipts and calendars from one address")
     limit_rate_filing: str = Field("20/hour", description="reports filed from one client address without an account")
     limit_rate_challenge: str = Field("60/hour", description="challenges of filing asked for from one client address")
     limit_rate_similar: str = Field("60/hour", description="questions for likely same matters from one client address")
     limit_rate_draw: str = Field("30/hour", description="tickets drawn from one client address without an account")
+    limit_rate_partner: str = Field("2000/hour", description="reports filed with one key of Open311")
+    limit_rate_public: str = Field(
+        "1200/minute", description="lists of public matters, lookups and keys read from one address"
+    )
     limit_headers: int = Field(100, ge=10, description="headers of a request")
     limit_header_bytes: int = Field(32_768, ge=1024, description="bytes of a request's line and headers")
     limit_header_seconds: float = Field(10.0, gt=0, description="seconds within which they must arrive")
@@ -89,6 +93,8 @@ class Use(StrEnum):
     CALL = "call"
     UPLOAD = "upload"
     WATCH = "watch"
+    TOOL = "tool"
+    """A message to the door for assistants; the reading that a tool makes is a call of its own."""
 
 
 @dataclass(slots=True)
@@ -98,28 +104,37 @@ class _Turns:
 
 
 class Rate:
-    """Counts something else than callers: looks at one receipt, say."""
+    """Counts by key: the calls of a caller, looks at one receipt, what comes from one address.
+
+    A window slides over two periods: all of the current one counts, and of the one before the part not over yet.
+    Nothing older is kept, and counting costs the same however many keys there are.
+    """
 
     def __init__(self, text: str) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._rate = limits.parse(text)
+        rate = limits.parse(text)
+        self._most, self._seconds = rate.amount, rate.get_expiry()
+        self._period = 0
+        self._counts: dict[str, int] = {}
+        self._before: dict[str, int] = {}
 
     async def count(self, key: str) -> None:
         """Count one; raise TOO_MANY_REQUESTS with the time to retry."""
-        if not await self._limiter.hit(self._rate, key):
-            reset = (await self._limiter.get_window_stats(self._rate, key)).reset_time
-            raise too_many(reset - time.time())
+        period, passed = divmod(time.time(), self._seconds)
+        if period != self._period:
+            self._before = self._counts if period == self._period + 1 else {}
+            self._counts, self._period = {}, int(period)
+        before, count, left = self._before.get(key, 0), self._counts.get(key, 0), self._seconds - passed
+        if math.floor(before * left / self._seconds) + count >= self._most:
+            # Sooner than the end of the period, one of those before it slides out of the window.
+            raise too_many(left % (self._seconds / before) if before else left)
+        self._counts[key] = count + 1
 
 
 class Quota:
     """Counts each caller's use, and makes calls beyond the limit wait or refuses them."""
 
     def __init__(self, settings: LimitSettings) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._rates = {
-            machine: limits.parse(text)
-            for machine, text in ((False, settings.limit_rate_person), (True, settings.limit_rate_machine))
-        }
+        self._rates = {False: Rate(settings.limit_rate_person), True: Rate(settings.limit_rate_machine)}
         self._calls = {False: settings.limit_calls_person, True: settings.limit_calls_machine}
         self._streams = {Use.UPLOAD: settings.limit_uploads, Use.WATCH: settings.limit_watches}
         self._waiting = settings.limit_waiting
@@ -127,10 +142,7 @@ class Quota:
 
     async def count(self, caller: Caller) -> None:
         """Count a call of this caller; raise TOO_MANY_REQUESTS with the time to retry."""
-        rate = self._rates[caller.machine]
-        if not await self._limiter.hit(rate, caller.subject):
-            reset = (await self._limiter.get_window_stats(rate, caller.subject)).reset_time
-            raise too_many(reset - time.time())
+        await self._rates[caller.machine].count(caller.subject)
 
     @asynccontextmanager
     async def turn(self, caller: Caller, use: Use) -> AsyncIterator[None]:

@@ -13,8 +13,10 @@ WORDS = {
     "citizen": ("当事人或者群众本人", "the person concerned"),
     "holder": ("持回执的人", "whoever holds the receipt"),
     "reporter": ("报告人本人", "the reporter"),
+    "informant": ("线索提供人本人", "who gave the clue"),
     "invited": ("受邀的当事人本人", "the party who was invited"),
     "agent": ("当事人的代理人或者代表人", "an agent or representative of a party"),
+    "calendar": ("订阅日历的人", "whoever reads a calendar by its address"),
     "grid_worker": ("网格员", "grid worker"),
     "clerk": ("窗口人员", "counter clerk"),
     "duty_officer": ("值班员", "duty officer"),
@@ -29,7 +31,7 @@ WORDS = {
     "service": ("系统（自动）", "the system itself"),
 }
 """Posts by role, in Chinese and English."""
-_NO_OFFICE = {"citizen", "holder", "reporter", "invited", "agent", "service"}
+_NO_OFFICE = {"citizen", "holder", "informant", "reporter", "invited", "agent", "calendar", "service"}
 
 
 class Post(NamedTuple):

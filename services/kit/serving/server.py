@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any, NoReturn
 
 import grpc
@@ -24,13 +24,15 @@ from opentelemetry import trace
 from pb.access.v1 import permission_pb2
 
 from casework.errors import CaseError, FieldFault, Reason
-from services.kit.serving import exclusions, leaving, named, telemetry, validation
+from services.kit.serving import telemetry, validation
 from services.kit.serving.access import Access, Call, Context, set_call
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.serving.errors import invalid, is_exhausted, language_of, status_of, unknown_status
+from services.kit.serving.health import serve_health
 from services.kit.serving.limits import LARGE, MAX_MESSAGE, MAX_METADATA, Quota, Use
 from services.kit.serving.loops import Loops
-from services.kit.serving.named import Directory
+from services.kit.serving.request import exclusions, leaving, named, terms
+from services.kit.serving.request.named import Directory
 from services.kit.serving.settings import ServiceSettings
 from services.kit.serving.tls import Tls, peer_names
 from services.kit.serving.tokens import TokenChecker
@@ -92,7 +94,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
 
     def __init__(
         self, services: Sequence[ServiceDescriptor], checker: TokenChecker, access: Access, settings: ServiceSettings,
-        directory: Directory | None = None, time_: BusinessTime | None = None,
+        directory: Directory | None = None, time_: BusinessTime | None = None, roster: Directory | None = None,
     ) -> None:  # fmt: skip
         methods = [_Method(method) for service in services for method in service.methods]
         self._methods = {method.name: method for method in methods}
@@ -104,6 +106,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
         self._idle = settings.limit_idle
         self._quota = Quota(settings)
         self._directory = directory
+        self._roster = roster or directory
         self._time = time_ or BusinessTime()
 
     async def intercept_service(
@@ -144,6 +147,8 @@ class Pipeline(grpc.aio.ServerInterceptor):
         return wrapped
 
     def _unary(self, method: _Method, handler: _Handler) -> _Handler:
+        by_itself = exclusions.is_by_itself(handler)
+
         async def answer(request: _Request, context: Context) -> Message:
             metadata = dict(context.invocation_metadata() or ())
             with tracer.start_as_current_span(method.name, telemetry.parent_of(metadata), trace.SpanKind.SERVER):
@@ -151,21 +156,16 @@ class Pipeline(grpc.aio.ServerInterceptor):
                 sent = None if isinstance(request, (Message, _Malformed)) else request
                 try:
                     call = await self._admit(method, metadata, context)
-                    excluded = await exclusions.of(call, self._directory)
-                    if isinstance(request, (Message, _Malformed)):
-                        request = _check(request)
-                    else:
-                        request = self._checked(request, excluded, call)
-                    exclusions.must_be_none(request, excluded, call)
+                    request = await self._open(request, call, by_itself=by_itself)
                     async with (
                         asyncio.timeout(self._seconds(method, context)),
                         self._quota.turn(call.caller, method.use),
                     ):
                         await self._must_be_open(request, call)
                         reply = await handler(request, context)
-                    if not call.decided:
+                    if not (call.decided and call.looked_up):
                         raise RuntimeError(f"{method.name} answered without an access decision")
-                    exclusions.leave_out(reply, excluded, call, request)
+                    exclusions.leave_out(reply, call, request)
                     return reply
                 except Exception as error:
                     await _drain(sent)
@@ -181,28 +181,28 @@ class Pipeline(grpc.aio.ServerInterceptor):
         return answer
 
     def _stream(self, method: _Method, handler: _Handler) -> _Handler:
-        async def answers(request: _Request, context: Context) -> AsyncIterator[Message]:
+        # A coroutine that writes, not a generator: one whose caller left would be closed in another task,
+        # where neither the span nor anything else that belongs to the call can be put down.
+        async def answers(request: _Request, context: Context) -> None:
             metadata = dict(context.invocation_metadata() or ())
             with tracer.start_as_current_span(method.name, telemetry.parent_of(metadata), trace.SpanKind.SERVER):
                 started, code = time.perf_counter(), "OK"
                 sent = None if isinstance(request, (Message, _Malformed)) else request
                 try:
                     call = await self._admit(method, metadata, context)
-                    excluded = await exclusions.of(call, self._directory)
-                    if isinstance(request, (Message, _Malformed)):
-                        request = _check(request)
-                    else:
-                        request = self._checked(request, excluded, call)
-                    exclusions.must_be_none(request, excluded, call)
-                    async with self._quota.turn(call.caller, method.use):
+                    request = await self._open(request, call)
+                    async with (
+                        self._quota.turn(call.caller, method.use),
+                        aclosing(handler(request, context)) as replies,
+                    ):
                         await self._must_be_open(request, call)
                         # A stream may be silent for long: its caller is notified at once that it has started.
                         await context.send_initial_metadata(())
-                        async for reply in handler(request, context):
+                        async for reply in replies:
                             if not call.decided:
                                 raise RuntimeError(f"{method.name} answered without an access decision")
-                            exclusions.leave_out(reply, excluded, call, request)
-                            yield reply
+                            exclusions.leave_out(reply, call, request)
+                            await _send(context, reply)
                 except Exception as error:
                     await _drain(sent)
                     status = _status_of(named.with_field(error, request), metadata, method.name)
@@ -216,6 +216,22 @@ class Pipeline(grpc.aio.ServerInterceptor):
 
         return answers
 
+    async def _open(
+        self, request: _Request, call: Call, *, by_itself: bool = False
+    ) -> Message | AsyncIterator[Message]:
+        """Return a checked request, or a stream that checks each, once it is known what the caller is kept from.
+
+        `by_itself`: the handler finds that out.
+        """
+        if not isinstance(request, (Message, _Malformed)):
+            await exclusions.look_up(call, self._directory, None)
+            return self._checked(request, call)
+        checked = _check(request)
+        if not by_itself:
+            await exclusions.look_up(call, self._directory, checked)
+            exclusions.admit(checked, call)
+        return checked
+
     async def _must_be_open(self, request: object, call: Call) -> None:
         """Check permission for all that a request names; for client streams the handler checks."""
         if isinstance(request, Message):
@@ -227,9 +243,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
             return None
         return max(self._timeout, _UPLOAD) if method.sends_many else self._timeout
 
-    async def _checked(
-        self, requests: AsyncIterator[_Sent], excluded: frozenset[str], call: Call
-    ) -> AsyncIterator[Message]:
+    async def _checked(self, requests: AsyncIterator[_Sent], call: Call) -> AsyncIterator[Message]:
         """Pass on a client stream; refuse the first invalid message, and a client that falls silent."""
         while True:
             async with asyncio.timeout(self._idle):
@@ -237,7 +251,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
             if sent is None:
                 return
             request = _check(sent)
-            exclusions.must_be_none(request, excluded, call)
+            exclusions.admit(request, call)
             yield request
 
     async def _admit(self, method: _Method, metadata: dict[str, Any], context: Context) -> Call:
@@ -257,6 +271,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
         # A caller without permission for any unit is refused before anything is looked up.
         if not self._access.holds(caller, method.permission):
             raise CaseError(Reason.PERMISSION_DENIED, permission=method.permission)
+        await terms.must_serve(call, self._roster)
         return call
 
 
@@ -266,6 +281,16 @@ def _check(request: _Sent) -> Message:
     validation.check(request)
     leaving.check(request)
     return request
+
+
+async def _send(context: Context, reply: Message) -> None:
+    """Send one reply of a stream; a caller that left while it waited to be read has ended the call, without a fault."""
+    try:
+        await context.write(reply)
+    except grpc.aio.InternalError:
+        if reply.ByteSize() > MAX_MESSAGE:
+            raise  # the library sends none of this size, whoever is there
+        raise asyncio.CancelledError from None
 
 
 async def _drain(sent: AsyncIterator[_Sent] | None) -> None:
@@ -337,6 +362,8 @@ async def serve(
     descriptors = [descriptor for descriptor, _ in services]
     pipeline = Pipeline(descriptors, checker, access, settings, directory, business_time)
     server = grpc.aio.server(interceptors=[pipeline], options=_OPTIONS)
+    # The library waits for a call of each registered method, and so would look at hundreds of them at every call.
+    server.add_registered_method_handlers = lambda service, handlers: None  # type: ignore[attr-defined]
     for _, register in services:
         register(server)
     health = HealthServicer()
@@ -346,15 +373,20 @@ async def serve(
     tls, listen = Tls.of(settings), settings.listen
     if (server.add_secure_port(listen, tls.server()) if tls else server.add_insecure_port(listen)) == 0:
         raise SystemExit(f"ACCORD_LISTEN: cannot listen on {settings.listen}")
-    loops = loops or Loops()
+    loops, standing = loops or Loops(), {"server": "not started yet"}
+    page = await serve_health(settings, lambda: standing | loops.standing())
     await server.start()
+    standing["server"] = "well"
     for name in names:
         await health.set(name, _SERVING)
     log.info("serving", listen=settings.listen)
     await _until_stopped(health, loops)
+    standing["server"] = "stopping"
     await health.enter_graceful_shutdown()
     await server.stop(_GRACE)
     await loops.stop()
+    if page:
+        page.close()
 
 
 async def _until_stopped(health: HealthServicer, loops: Loops) -> None:

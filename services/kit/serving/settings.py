@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
 
@@ -36,13 +37,22 @@ class ProcessSettings(BaseSettings):
     time_epoch: datetime | None = Field(None, description="instant at which business time began to run faster")
     trace_file: Path | None = None
     trace_ratio: float = Field(0.01, ge=0, le=1)
-    metrics_port: int = Field(0, ge=0, le=65535)
+    metrics_host: str = Field("127.0.0.1", description="address of the page for operators: health and metrics")
+    metrics_port: int = Field(0, ge=0, le=65535, description="its port; 0 for none")
     person_token_seconds: int = Field(86_400, ge=60, description="longest life of a person's token")
     machine_token_seconds: int = Field(600, ge=60, description="longest life of a machine client's token")
     tls_cert_file: Path | None = Field(None, description="this process's certificate (PEM), presented to all peers")
     tls_key_file: Path | None = Field(None, description="private key of that certificate (PEM)")
     tls_ca_file: Path | None = Field(None, description="authority that signed the other processes' certificates (PEM)")
     plaintext: bool = Field(False, description="allow plaintext in the production profile")
+    hook_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (), description="networks that events may be sent to besides public addresses, separated by commas"
+    )
+
+    @field_validator("hook_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
 
     @property
     def token_limits(self) -> Limits:
@@ -82,6 +92,8 @@ class ServiceSettings(ProcessSettings, LimitSettings):
     master_key_file: Path | None = Field(None, description="file with base64 of the 32 bytes that wrap all data keys")
     master_key: SecretStr | None = Field(None, description="the base64 key itself, if no file can be mounted")
     codes_key_file: Path | None = Field(None, description="private key of tokens for holders of receipts (PEM)")
+    portable_key_file: Path | None = Field(None, description="private key of portable case files (PEM, Ed25519)")
+    portable_trust_file: Path | None = Field(None, description="public keys of portable case files that are taken in")
     files: Path | None = Field(None, description="folder of encrypted evidence files; required by mediation")
     officials_file: Path | None = Field(None, description="CSV list of officials: how papers name their accounts")
     erasures_file: Path | None = Field(None, description="list of erasures, kept with the master key")

@@ -125,11 +125,11 @@ def _otlp_exporter() -> SpanExporter | None:
     return OTLPSpanExporter()
 
 
-def serve_metrics(port: int) -> WSGIServer | None:
-    """Serve `/metrics` on loopback at this port; nothing if it is 0."""
-    if not port:
+def serve_metrics(settings: ProcessSettings) -> WSGIServer | None:
+    """Serve `/metrics` at the settings' address; nothing if the port is 0."""
+    if not settings.metrics_port:
         return None
-    server, _ = start_http_server(port, addr="127.0.0.1")
+    server, _ = start_http_server(settings.metrics_port, addr=settings.metrics_host)
     return server
 
 

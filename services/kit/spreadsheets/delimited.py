@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from services.kit.spreadsheets.cells import Row, TableError
 
-_LONGEST_CELL = 1 << 20
+_LONGEST_CELL, _LONGEST_LINE = 1 << 20, 1 << 23
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
@@ -57,7 +57,8 @@ def csv_rows(file: IO[bytes], encoding: str = "utf-8", delimiter: str = ",") -> 
 
 def _records(text: io.TextIOWrapper, encoding: str, delimiter: str) -> Iterator[Row]:
     # Strict: text that stands behind a closing quotation mark would be taken for part of the cell.
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    lines = _lines(text)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     number, headed = 0, False
     while True:
         begin, cells, fault = reader.line_num + 1, list[str](), ""
@@ -69,13 +70,21 @@ def _records(text: io.TextIOWrapper, encoding: str, delimiter: str) -> Iterator[
             fault = f"lines {begin} to {reader.line_num}: {error}"
         if not headed and len(match := "".join(cells)) <= 5 and match.lower().startswith("sep="):
             # A line of Excel's own, which it does not show: so it is no row.
-            headed, reader = True, csv.reader(text, delimiter=match[4:] or delimiter, strict=True)
+            headed, reader = True, csv.reader(lines, delimiter=match[4:] or delimiter, strict=True)
             continue
         headed, number = True, number + 1
         whole = "".join(cells)
         if not fault and not (whole.isascii() and "\0" not in whole):
             fault = _text_fault(whole, encoding)
         yield Row(number, cells, fault)  # type: ignore[arg-type]
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """Iterate over the lines; raise TableError for one that has no end: a few bytes may unpack to it."""
+    while line := text.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise TableError(f"has a line of more than {_LONGEST_LINE - 1:,} characters")
+        yield line
 
 
 def _text_fault(text: str, encoding: str) -> str:

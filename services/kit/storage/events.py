@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningInsert
 
 from casework.chain import content_hash
-from services.kit.storage.catalogue import catalogue
+from services.kit.catalogue import catalogue
 from services.kit.storage.database import Connection, Database, text
 from services.kit.storage.models import Event, FeedHead
 

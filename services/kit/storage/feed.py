@@ -13,11 +13,11 @@ from pb.feed.v1 import feed_pb2, feed_pb2_grpc
 
 from casework.errors import CaseError, Reason, field_error
 from casework.names import ROOT_UNIT, file_name, last, number_of
+from services.kit.catalogue import catalogue
 from services.kit.instants import stamp
 from services.kit.serving.access import Context, current_call
 from services.kit.serving.loops import Loop
 from services.kit.storage import feed_store, paging
-from services.kit.storage.catalogue import catalogue
 from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import FeedSealer, head_position
 from services.kit.storage.feed_store import Told
@@ -74,7 +74,18 @@ async def keep_sealing(loop: Loop, database: Database, pulse: FeedPulse) -> None
 _STRIDE = 5000
 """A lane skips events of other lanes in large steps: after an import of thousands it is at the end in a moment."""
 MACHINES = frozenset(
-    {"relay", "relay-bulk", "supervision", "standings", "reporters", "erasures", "notices", "notices-bulk"}
+    {
+        "relay",
+        "relay-bulk",
+        "supervision",
+        "standings",
+        "reporters",
+        "attachments",
+        "erasures",
+        "notices",
+        "notices-bulk",
+        "hooks",
+    }
 )
 """Consumers of Accord's own machine clients: nobody else may move their positions."""
 Owner = Callable[[Connection, str], Awaitable[str | None]]

@@ -74,6 +74,7 @@ _OF_CASE = (
     .order_by(Event.seq)
     .limit(_LIMIT)
 )
+_WHOLE = select(Event).where(Event.number == _NUMBER).order_by(Event.seq)
 _HASH = (
     select(Event.hash)
     .join(FeedPlace, FeedPlace.event_id == Event.id)
@@ -96,6 +97,11 @@ async def of_case(connection: Connection, number: str, after: int, limit: int) -
     """Return events of a case in order, after this number in it; also those without a position yet."""
     rows = await connection.execute(_OF_CASE, {"number": number, "after": after, "limit": limit})
     return list(map(Told._make, rows))
+
+
+async def whole(connection: Connection, number: str) -> Sequence[Event]:
+    """Return all events of a case in order, with what its chain is computed from."""
+    return await connection.execute(_WHOLE, {"number": number})
 
 
 async def of_unit(connection: Connection, unit: str, after: int, limit: int) -> list[Told]:

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from services.kit.storage.clock_tables import CLOCK_TABLES
-from services.kit.storage.ledger_tables import SEALED_TABLES
+from services.kit.storage.tables.clock_tables import CLOCK_TABLES
+from services.kit.storage.tables.ledger_tables import SEALED_TABLES
 
 SERVICES = ("intake", "mediation", "escalation")
 _HERE = Path(__file__).resolve().parent.parent.parent

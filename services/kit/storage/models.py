@@ -10,7 +10,7 @@ The migrations create the tables; `tests/test_models.py` reports where a model d
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum
 from string import Formatter
 from typing import Annotated, Any, TypeVar
@@ -272,6 +272,8 @@ class CaseStanding(Model):
     __tablename__ = "case_standings"
     __table_args__ = (
         Index("case_standings_excluded", "excluded", postgresql_using="gin", postgresql_where=text("excluded <> '{}'")),
+        Index("case_standings_closed", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
+        Index("case_standings_sided", "sided", postgresql_using="gin", postgresql_where=text("sided <> '{}'")),
         {"comment": "Whose a case is, as its owner told it last; what is older changes nothing."},
     )
 
@@ -287,8 +289,28 @@ class CaseStanding(Model):
     )
     excluded: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     parties: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    sided: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     outcome: Mapped[Outcome | None] = mapped_column(NumberedOrNone(Outcome), nullable=False, server_default="0")
     closed_at: Mapped[Instant | None]
+    expected_at: Mapped[Instant | None] = mapped_column(
+        comment="By when the case is to be closed, as its owner told it last."
+    )
+
+
+class KnownGridTerm(Model):
+    """Until when a grid worker serves, in services that do not keep the roster."""
+
+    __tablename__ = "grid_terms"
+    __table_args__ = (
+        Index("grid_terms_account", "account"),
+        {"comment": "The terms of grid workers, as the roster told them last: account and days, nothing else."},
+    )
+
+    entry: Mapped[Code] = mapped_column(primary_key=True)
+    version: Mapped[Count]
+    account: Mapped[Code]
+    first_on: Mapped[date]
+    last_on: Mapped[date]
 
 
 class NumberSeries(Model):

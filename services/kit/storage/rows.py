@@ -15,6 +15,12 @@ from casework.errors import CaseError, Reason
 from services.kit.storage.database import Connection, Rows
 from services.kit.storage.models import Model
 
+MOST = 1_000
+"""Rows under one parent, unless said otherwise."""
+FEW = 200
+"""Of those that are read with long texts, all at once: a response has 4 MB."""
+PAGED = 2**31 - 1
+"""For what is never listed but in pages."""
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 
@@ -34,10 +40,23 @@ def _insert(model: type[M], columns: tuple[str, ...]) -> ReturningInsert[M]:
     return sqlalchemy.insert(model).values({name: bindparam(name) for name in columns}).returning(model)
 
 
-async def add(connection: Connection, model: type[M], running: str, key: Mapping[str, Any], **columns: object) -> M:
-    """Insert a row under the next number of those with this key, and return it; the caller has locked their parent."""
+async def add(
+    connection: Connection, model: type[M], running: str, key: Mapping[str, Any], most: int = MOST, /,
+    **columns: object,
+) -> M:  # fmt: skip
+    """Insert a row under the next number of those with this key, and return it; the caller has locked their parent.
+
+    TOO_MANY if there are as many as there may be: whoever lists them without pages must be able to read them all.
+    """
     statement = _add(model, running, tuple(key), tuple(columns))
-    return (await connection.execute(statement, {**columns, **key})).one()
+    row = (await connection.execute(statement, {**columns, **key})).one()
+    _must_be_few(getattr(row, running), most)
+    return row
+
+
+def _must_be_few(number: int, most: int) -> None:
+    if number > most:
+        raise CaseError(Reason.TOO_MANY, str(most))
 
 
 @lru_cache(maxsize=512)
@@ -77,9 +96,16 @@ async def get(connection: Connection, model: type[M], name: str, /, **key: objec
     return not_found((await find(connection, model, **key)).first(), name)
 
 
-async def next_of(connection: Connection, column: InstrumentedAttribute[int], **key: object) -> int:
-    """Return the next number in a column, from 1, of the rows with this key; the caller has locked their parent."""
-    return await connection.scalar(_next_of(column, tuple(key)), key) or 1
+async def next_of(
+    connection: Connection, column: InstrumentedAttribute[int], most: int = MOST, /, **key: object
+) -> int:  # fmt: skip
+    """Return the next number in a column, from 1, of the rows with this key; the caller has locked their parent.
+
+    TOO_MANY as in `add`.
+    """
+    number = await connection.scalar(_next_of(column, tuple(key)), key) or 1
+    _must_be_few(number, most)
+    return number
 
 
 @lru_cache(maxsize=128)

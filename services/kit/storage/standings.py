@@ -15,6 +15,7 @@ from pb.access.v1 import standing_pb2_grpc
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    ColumnElement,
     DateTime,
     SmallInteger,
     Text,
@@ -26,12 +27,13 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.orm import InstrumentedAttribute
 
 from casework.case import Outcome
 from casework.errors import Reason, field_error
 from casework.names import ROOT_UNIT, last, number_of, unit_name
 from services.kit.instants import instant, stamp
-from services.kit.serving.access import Call, Context, Part, current_call
+from services.kit.serving.access import Call, Context, Kept, Part, current_call
 from services.kit.storage.database import Connection, Database
 from services.kit.storage.models import CaseStanding, Stored
 
@@ -58,8 +60,18 @@ ALTER TABLE case_standings ADD COLUMN excluded text[] NOT NULL DEFAULT '{}';
 CREATE INDEX case_standings_excluded ON case_standings USING gin (excluded) WHERE excluded <> '{}';
 """
 PARTIES = "ALTER TABLE case_standings ADD COLUMN parties text[] NOT NULL DEFAULT '{}';"
+SIDED = """
+ALTER TABLE case_standings ADD COLUMN sided text[] NOT NULL DEFAULT '{}';
+UPDATE case_standings SET sided = parties WHERE parties <> '{}';
+CREATE INDEX case_standings_sided ON case_standings USING gin (sided) WHERE sided <> '{}';
+"""
 ENDS = """
 ALTER TABLE case_standings ADD COLUMN outcome smallint NOT NULL DEFAULT 0, ADD COLUMN closed_at timestamptz;
+"""
+EXPECTED = """
+ALTER TABLE case_standings ADD COLUMN expected_at timestamptz;
+COMMENT ON COLUMN case_standings.expected_at IS 'By when the case is to be closed, as its owner told it last.';
+CREATE INDEX case_standings_closed ON case_standings (closed_at) WHERE closed_at IS NOT NULL;
 """
 _TOLD = (
     func.jsonb_to_recordset(bindparam("rows", type_=Stored))
@@ -67,7 +79,8 @@ _TOLD = (
         column("number", Text), column("seq", BigInteger), column("unit", Text), column("about", Text),
         column("co_units", ARRAY(Text)), column("mediator", Text), column("grants", JSONB), column("closed", Boolean),
         column("excluded", ARRAY(Text)), column("parties", ARRAY(Text)), column("outcome", SmallInteger),
-        column("closed_at", DateTime(timezone=True)),
+        column("closed_at", DateTime(timezone=True)), column("expected_at", DateTime(timezone=True)),
+        column("sided", ARRAY(Text)),
     )
     .render_derived("told", with_types=True)
 )  # fmt: skip
@@ -77,10 +90,18 @@ _RECORD = _ADDED.on_conflict_do_update(
     set_={column.name: _ADDED.excluded[column.name] for column in _TOLD.c if column.name != "number"},
     where=CaseStanding.seq <= _ADDED.excluded.seq,
 ).returning(CaseStanding.number)
-_EXCLUDED = select(CaseStanding.number).where(
-    CaseStanding.excluded != literal_column("'{}'"),
-    CaseStanding.excluded.contains(bindparam("subjects", type_=ARRAY(Text))),
-)
+_SUBJECTS = bindparam("subjects", type_=ARRAY(Text))
+
+
+def _numbers_where(accounts: InstrumentedAttribute[list[str]]) -> ColumnElement[list[str]]:
+    found = select(CaseStanding.number).where(accounts != literal_column("'{}'"), accounts.contains(_SUBJECTS))
+    return func.array(found.scalar_subquery(), type_=ARRAY(Text))
+
+
+KEPT = (_numbers_where(CaseStanding.excluded), _numbers_where(CaseStanding.sided))
+"""The numbers of the cases that `subjects` are excluded from, and of those on a side of which they ever stood: columns
+of any statement."""
+_KEPT_FROM = select(*KEPT)
 _OF = select(CaseStanding).where(CaseStanding.number == any_(bindparam("numbers", type_=ARRAY(Text))))
 
 
@@ -90,9 +111,10 @@ async def of(connection: Connection, numbers: Sequence[str]) -> Mapping[str, Cas
     return {row.number: row for row in rows}
 
 
-async def excluded(connection: Connection, subject: str) -> frozenset[str]:
-    """Return the numbers of the cases that an account is excluded from."""
-    return frozenset(number for (number,) in await connection.execute(_EXCLUDED, {"subjects": [subject]}))
+async def kept_from(connection: Connection, subject: str) -> Kept:
+    """Return the cases that an account is excluded from, and those on a side of which it ever stood."""
+    excluded, sided = (await connection.execute(_KEPT_FROM, {"subjects": [subject]})).one()
+    return Kept(frozenset(excluded), frozenset(sided))
 
 
 async def one(connection: Connection, number: str) -> CaseStanding | None:
@@ -112,6 +134,13 @@ def parts_of(call: Call, unit: str, standing: CaseStanding | None) -> frozenset[
         found[Part.party] = caller.subject in standing.parties
         found[Part.reader] = until is not None and datetime.fromisoformat(until) > call.time.now()
     return frozenset(part for part, is_so in found.items() if is_so)
+
+
+def allows(call: Call, permission: str, unit: str, standing: CaseStanding | None) -> bool:
+    """Return whether the caller has a permission for a matter of a unit, by the role or by a part in its case."""
+    if not call.access.depends_on_parts(call.caller, permission, unit):
+        return call.access.allows(call.caller, permission, unit)
+    return call.access.allows(call.caller, permission, unit, parts_of(call, unit, standing))
 
 
 class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
@@ -143,8 +172,10 @@ class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
                 "closed": each.closed,
                 "excluded": list(each.excluded),
                 "parties": list(each.parties),
+                "sided": list(each.sided),
                 "outcome": each.outcome,
                 "closed_at": instant(each.close_time).isoformat() if each.HasField("close_time") else None,
+                "expected_at": instant(each.due_time).isoformat() if each.HasField("due_time") else None,
             }
             for _, each in sorted(newest.items())
         ]
@@ -175,9 +206,13 @@ class Owned(Protocol):
     @property
     def parties(self) -> Sequence[str] | None: ...
     @property
+    def sided(self) -> Sequence[str] | None: ...
+    @property
     def outcome(self) -> Outcome | None: ...
     @property
     def closed_at(self) -> datetime | None: ...
+    @property
+    def due_at(self) -> datetime | None: ...
 
 
 def standing(number: str, row: Owned, grants: Iterable[tuple[str, datetime]]) -> pb.Standing:
@@ -193,6 +228,8 @@ def standing(number: str, row: Owned, grants: Iterable[tuple[str, datetime]]) ->
         closed=row.closed,
         excluded=row.excluded or (),
         parties=row.parties or (),
+        sided=row.sided or (),
         close_time=stamp(row.closed_at),
+        due_time=None if row.closed else stamp(row.due_at),
         outcome=row.outcome or 0,
     )

@@ -118,7 +118,7 @@ _ADD_PART = insert(Part).values(
 async def add(connection: Connection, number: str, clauses: Sequence[Clause], **columns: object) -> int:
     """Store a draft with its clauses and return its number."""
     row = await rows.add(
-        connection, Agreement, "agreement", {"number": number}, state=AgreementState.DRAFT, **columns
+        connection, Agreement, "agreement", {"number": number}, rows.FEW, state=AgreementState.DRAFT, **columns
     )  # fmt: skip
     of = {"number": number, "agreement": row.agreement}
     numbered = list(enumerate(clauses, start=1))

@@ -9,10 +9,9 @@ from pb.mediation.v1 import agreement_pb2 as pb
 from casework import names
 from casework.door.routes import OpenRoute, RouteKind
 from casework.mediation.agreement import ClauseKind
-from services.kit import dates
+from services.kit import dates, other_routes
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.kit.serving import other_routes
 from services.mediation.agreement.store import Loaded
 from services.mediation.models.agreement import AgreedClause, Part, RightsNotice
 from services.mediation.models.cases import Case
@@ -82,15 +81,20 @@ def clause(row: AgreedClause, parts: Sequence[Part]) -> pb.Clause:
 
 
 def ending(
-    case: Case, mediation: Mediation | None, notices: Sequence[RightsNotice], routes: Sequence[OpenRoute]
-) -> pb.Ending:
-    """Return how a mediation ended, with the routes still open."""
+    case: Case, mediation: Mediation | None, notices: Sequence[RightsNotice], routes: Sequence[OpenRoute], *,
+    to_party: bool = False,
+) -> pb.Ending:  # fmt: skip
+    """Return how a mediation ended, with the routes still open; to a party without who served what on whom, and how."""
     told = list(dict.fromkeys(_KINDS[each.route.kind] for each in routes if each.route.kind in _KINDS))
     ended = mediation if mediation is not None and mediation.ended_at is not None else None
+    shown = [notice(each) for each in notices]
+    for each in shown if to_party else ():
+        each.ClearField("evidence")
+        each.ClearField("server")
     return pb.Ending(
         name=f"{names.case_name(case.number)}/ending",
         end_time=stamp(ended.ended_at) if ended else None,
-        notices=[notice(each) for each in notices],
+        notices=shown,
         other_routes=other_routes.shown(routes),
         **numbers(routes=told, ground=ended.ground if ended else None),
     )
@@ -102,5 +106,7 @@ def notice(row: RightsNotice) -> pb.RightsNotice:
         name=f"{names.case_name(row.number)}/notices/{row.party}",
         party=names.party_name(row.number, row.party),
         serve_time=stamp(row.served_at),
+        evidence=row.evidence,
+        server=row.served_by,
         **numbers(medium=row.medium),
     )

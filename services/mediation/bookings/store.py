@@ -11,7 +11,7 @@ from sqlalchemy import Boolean, Integer, Text, bindparam, or_, select, true
 from casework import names
 from casework.errors import CaseError, Reason
 from casework.mediation.session import SessionState
-from services.kit.serving.named import missing
+from services.kit.serving.request.named import missing
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.mediation.models.sessions import During, Period, Room, RoomBooking, Session
@@ -62,7 +62,7 @@ async def book(connection: Connection, room: str, during: Period, purpose: int, 
         raise CaseError(Reason.ROOM_TAKEN, names.room_name(room))
     try:
         return await rows.add(
-            connection, RoomBooking, "booking", {"room": room}, during=during, purpose=purpose, booked_at=at
+            connection, RoomBooking, "booking", {"room": room}, rows.PAGED, during=during, purpose=purpose, booked_at=at
         )
     except asyncpg.ExclusionViolationError:
         raise CaseError(Reason.ROOM_TAKEN, names.room_name(room)) from None

@@ -24,17 +24,21 @@ from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys, record
 from services.mediation.agreement import store as agreements
 from services.mediation.agreement.store import Loaded
+from services.mediation.case_file import acts, store
 from services.mediation.case_file.writing import written
 from services.mediation.consents import store as consents
 from services.mediation.consents import view as consents_shown
 from services.mediation.evidence import store as evidence
 from services.mediation.evidence import view as evidence_shown
 from services.mediation.evidence.files import Files
+from services.mediation.mediators import store as mediators
 from services.mediation.models.cases import Case
 from services.mediation.models.people import Party
 from services.mediation.notices import own as notices
 from services.mediation.notices import store as outbox
 from services.mediation.notices.writing import Wording
+from services.mediation.panel import store as panel
+from services.mediation.panel import view as panel_shown
 from services.mediation.people import named
 from services.mediation.people import store as people
 from services.mediation.people import view as people_shown
@@ -118,6 +122,7 @@ class CaseFileServicer(Servicer, case_file_pb2_grpc.CaseFileServiceServicer):
             await self._person(connection, case, row, opener, found)
             await self._course(connection, row, opener, found)
             await self._agreed(connection, case, row, opener, found)
+            await self._beside(connection, row, opener, found)
             looks = await access_log.listed(connection, case.number, _NEWEST, _ALL, [own])
             found.access_log.extend(await self.told(connection, case, looks, to=row.subject or _NOBODY))
             called = found.details.display_name
@@ -167,6 +172,31 @@ class CaseFileServicer(Servicer, case_file_pb2_grpc.CaseFileServiceServicer):
             given.title, given.file_name = label.title, label.file_name
             given.ClearField("created_by")
             found.evidence.append(given)
+
+    @staticmethod
+    async def _beside(connection: Connection, row: Party, opener: CaseSealer, found: pb.CaseFile) -> None:
+        """Set who accompanies them, who was proposed to take part in the mediation, and what they did besides."""
+        own = names.party_name(row.number, row.party)
+        for each in await store.companions(connection, row.number, row.party):
+            shown = people_shown.masked_companion(each, opener)
+            shown.ClearField("user")
+            del shown.parties[:]
+            shown.parties.append(own)
+            found.companions.append(shown)
+        for member in await panel.of_case(connection, row.number):
+            name = (await mediators.get(connection, member.mediator)).display_name if member.mediator else ""
+            seen = panel_shown.named(member, name, opener, party=True)
+            found.panel.append(
+                pb.PersonalMember(
+                    member=seen.name,
+                    role=seen.role,
+                    display_name=seen.display_name,
+                    capacity=seen.capacity,
+                    agreed=row.party in member.agreed,
+                    add_time=seen.add_time,
+                )
+            )
+        found.acts.extend(await acts.of(connection, row, opener, current_call().language))
 
     async def _agreed(
         self, connection: Connection, case: Case, row: Party, opener: CaseSealer, found: pb.CaseFile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pb.mediation.v1 import consent_pb2, people_pb2, sessions_pb2
+from pb.mediation.v1 import consent_pb2, panel_pb2, people_pb2, sessions_pb2
 from pb.privacy.v1 import case_file_pb2 as pb
 
 from casework import names
@@ -23,6 +23,17 @@ _STEPS = {
     consent_pb2.STEP_REPRESENTATION: ("委托代表", "being represented"),
     consent_pb2.STEP_CAUCUS_HANDOVER: ("向现调解员移交单独谈话", "handing over what was said in confidence"),
 }  # fmt: skip
+_BESIDE = {
+    people_pb2.COMPANION_ROLE_GUARDIAN: ("监护人", "guardian"),
+    people_pb2.COMPANION_ROLE_SUPPORT: ("陪同人", "support"),
+    people_pb2.COMPANION_ROLE_REPRESENTATIVE: ("代表人", "representative"),
+    people_pb2.COMPANION_ROLE_AGENT: ("代理人", "agent"),
+    people_pb2.COMPANION_ROLE_INTERPRETER: ("翻译", "interpreter"),
+}
+_MEMBERS = {
+    panel_pb2.PANEL_ROLE_SECOND_MEDIATOR: ("调解员", "second mediator"),
+    panel_pb2.PANEL_ROLE_ASSESSOR: ("受邀参与人", "assessor"),
+}
 _KINDS = {
     sessions_pb2.SESSION_KIND_JOINT: ("面对面", "with the other side"),
     sessions_pb2.SESSION_KIND_SEPARATE: ("单独", "alone with the mediator"),
@@ -64,6 +75,17 @@ def written(found: pb.CaseFile, language: str) -> pb.CaseFile:
         ])  # fmt: skip
     paper.lines("提交的证据", "Evidence you handed in", [
         f"{each.title} ({each.file_name or names.last(each.name)}, {each.size} B)" for each in found.evidence
+    ])  # fmt: skip
+    paper.lines("陪同和代理您的人", "Who accompanies you", [
+        f"{_BESIDE[each.role][english]} {each.masked_name}" for each in found.companions
+    ])  # fmt: skip
+    paper.lines("参与调解的其他人员", "Who else takes part in the mediation", [
+        f"{_MEMBERS[each.role][english]} {each.display_name} {each.capacity}".strip()
+        + (f"; {say('您已同意', 'you agreed')}" if each.agreed else "")
+        for each in found.panel
+    ])  # fmt: skip
+    paper.lines("您的其他表示和行为", "What else you said and did", [
+        f"{moment(each.time, language)} {each.what}{': ' if each.text else ''}{each.text}" for each in found.acts
     ])  # fmt: skip
     paper.lines("权利告知书", "Notices of rights", [
         f"{moment(each.make_time, language)}; {say('送达', 'served')} {moment(each.serve_time, language) or '–'}"

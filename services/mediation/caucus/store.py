@@ -51,7 +51,7 @@ _RELEASE = (
 
 async def add_note(connection: Connection, number: str, side: Side, **columns: object) -> CaucusNote:
     """Store a note of a side under the next number of its locked case and return its row."""
-    return await rows.add(connection, CaucusNote, "note", {"number": number, "side": side}, **columns)
+    return await rows.add(connection, CaucusNote, "note", {"number": number, "side": side}, rows.FEW, **columns)
 
 
 async def notes(connection: Connection, number: str, side: Side) -> Sequence[CaucusNote]:
@@ -61,7 +61,7 @@ async def notes(connection: Connection, number: str, side: Side) -> Sequence[Cau
 
 async def add_offer(connection: Connection, number: str, side: Side, **columns: object) -> CaucusOffer:
     """Store an offer of a side under the next number of its locked case and return its row."""
-    return await rows.add(connection, CaucusOffer, "offer", {"number": number, "side": side}, **columns)
+    return await rows.add(connection, CaucusOffer, "offer", {"number": number, "side": side}, rows.FEW, **columns)
 
 
 async def offers(connection: Connection, number: str, side: Side) -> Sequence[CaucusOffer]:

@@ -74,6 +74,7 @@ async def facts(connection: Connection, number: str, now: datetime) -> Standing 
         heard=sides_heard(said, people.there),
         open_parts=sum(is_open(fulfilment.facts(row).state(now), row.due_on is None, _part(row) in told)
                        for row in parts),
+        left=any(person.withdrawn for person in people.people),
     )  # fmt: skip
 
 

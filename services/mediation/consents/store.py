@@ -36,7 +36,7 @@ _STAY = _OF_PARTY.where(Party.withdrawn_at.is_not(None)).values(withdrawn_at=Non
 _FACTS = select(Mediation.matter_facts).where(Mediation.number == _NUMBER)
 _CLOCKS = (
     select(Clock)
-    .options(load_only(Clock.id, Clock.rule, Clock.state, Clock.due_at))
+    .options(load_only(Clock.id, Clock.rule, Clock.state, Clock.started_at, Clock.due_at))
     .where(Clock.number == _NUMBER, Clock.id.like(bindparam("keys", type_=Text)))
 )
 _DUE = (
@@ -74,7 +74,7 @@ async def change(connection: Connection, number: str, **columns: object) -> Medi
 
 async def add(connection: Connection, number: str, **columns: object) -> Consent:
     """Store a party's answer under the next number of its case, and return the row; the case must be locked."""
-    return await rows.add(connection, Consent, "consent", {"number": number}, **columns)
+    return await rows.add(connection, Consent, "consent", {"number": number}, rows.PAGED, **columns)
 
 
 async def listed(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Consent]:

@@ -8,9 +8,9 @@ from casework import names
 from casework.case import Step
 from casework.door.routes import OpenRoute
 from casework.mediation.course import PeopleStanding
+from services.kit import other_routes
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.kit.serving import other_routes
 from services.mediation.models.consents import Consent, Mediation
 from services.mediation.models.people import Party
 

@@ -16,10 +16,11 @@ from casework.mediation.agreement import AgreementState, Extent, Form, Question,
 from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.course import CompanionRole
 from casework.mediation.session import Manner
-from casework.mediation.termination import ended_as, may_end
+from casework.mediation.termination import ServiceMedium, check_service, ended_as, may_end
 from services.kit import dates
 from services.kit.command import Versioned, Work, check_etag, command
-from services.kit.serving.access import Context
+from services.kit.instants import instant
+from services.kit.serving.access import Context, current_call
 from services.kit.serving.codes import INVITED
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -217,7 +218,8 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
             case = await self.seen(connection, request.name)
             found = await standing.mediation(connection, case.number)
             told = await routes.open_in(connection, self.rules, case)
-            return view.ending(case, found, await store.notices(connection, case.number), told)
+            made = await store.notices(connection, case.number)
+        return view.ending(case, found, made, told, to_party=record.is_party(current_call()))
 
     @command(pb.RightsNotice)
     async def ServeNotice(self, request: pb.ServeNoticeRequest, work: Work) -> pb.RightsNotice:
@@ -228,7 +230,9 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         notice = not_found(found.get(party), request.name)
         if notice.served_at is not None:
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
-        served = await store.serve(work.connection, notice, request.medium, request.evidence, work.now, work.actor)
+        at = instant(request.serve_time) if request.HasField("serve_time") else work.now
+        check_service(ServiceMedium(request.medium), request.evidence, at, notice.made_at, work.now)
+        served = await store.serve(work.connection, notice, request.medium, request.evidence, at, work.actor)
         await work.append(NewEvent(case.number, "NoticeServed", case.unit, {"party": party}))
         return view.notice(served)
 

@@ -23,6 +23,7 @@ from services.kit.composition import Parts
 from services.kit.serving.access import Call, Context, current_call
 from services.kit.storage import paging, requests
 from services.kit.storage.events import NewEvent
+from services.kit.storage.listing import given, time_of
 from services.mediation import record, store, view, words
 from services.mediation.course import closure, dispatch
 from services.mediation.models.cases import Case, Task
@@ -71,17 +72,20 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         return view.case(row, self.time.now())
 
     async def ListCases(self, request: pb.ListCasesRequest, context: Context) -> pb.ListCasesResponse:
-        """Return cases of the caller's units, newest first."""
-        now, size = self.time.now(), request.page_size or 50
-        scope = current_call().scope(names.last(request.unit))
-        behind = paging.read(request.page_token, "cases", paging.instant, paging.key)
+        """Return cases of the caller's units."""
+        call, now = current_call(), self.time.now()
+        scope = call.scope(names.last(request.unit))
+        filters = given(
+            stages=list(request.stages) or None, overdue_by=request.overdue and now,
+            categories=self.categories(request.categories, request.field), grades=list(request.grades) or None,
+            channels=list(request.channels) or None, start=time_of(request, "start_time"),
+            end=time_of(request, "end_time"),
+        )  # fmt: skip
         async with self.database.read() as connection:
-            rows = await store.listed(
-                connection, paging.subtree(scope), request.stages, now if request.overdue else None, behind, size + 1
-            )
-        reply = pb.ListCasesResponse(cases=[view.case(row, now) for row in rows[:size]])
-        reply.next_page_token = paging.following(rows, size, "cases", lambda end: (end.opened_at, end.number))
-        return reply
+            page = await store.LISTED.read(connection, request, paging.subtree(scope), call.kept_from, filters)
+        return pb.ListCasesResponse(
+            cases=[view.case(row, now) for row in page.rows], next_page_token=page.token, total_size=page.total
+        )
 
     async def GetPlan(self, request: pb.GetPlanRequest, context: Context) -> case_pb2.Plan:
         """Return the one plan of a case with its tasks."""
@@ -208,7 +212,8 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
                 work.connection, row.number, row.task, work.now, state=state, reported_at=None, evidence=""
             )
             reopened = await self._reopen(names.clock_id(row.number, task_key(row.task, "task")), work)
-            await work.append(self._told(case, changed, "TaskSentBack"), *reopened)
+            why = {"reason": request.reason} if request.reason else {}
+            await work.append(self._told(case, changed, "TaskSentBack", **why), *reopened)
             return view.task(changed, work.call.language, work.now)
         changed = await self._move(row, TaskState.VERIFIED, work)
         left = case.open_tasks - (0 if row.optional else 1)
@@ -243,11 +248,14 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         rules_of.someone_else(work.actor, row.requested_by)
         await work.stop(row.number, f"{REVIEW}-%")
         if not request.approved:
+            if not request.reason:
+                raise field_error("reason", Reason.INVALID_FIELD, "say why it is sent back")
             stage = Stage.HANDLING if row.open_tasks else Stage.HANDLED
             changed = await store.change(
                 work.connection, row.number, work.now, stage=stage, outcome=None, requested_by=""
             )
-            await work.append(NewEvent(row.number, "ClosingSentBack", row.unit, {"stage": stage.name}))
+            payload = {"stage": stage.name, "reason": request.reason}
+            await work.append(NewEvent(row.number, "ClosingSentBack", row.unit, payload))
             return view.case(changed, work.now)
         # The mediator of a case may not close it, and whoever closed it may not mediate it later (特邀 16).
         await people.must_be_allowed(work.connection, row.number, work.actor, MatterRole.REVIEWER)
@@ -263,15 +271,13 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         cancelled = await closure.stop_clocks(work, row.number)
         await store.cancel_tasks(work.connection, row.number, work.now)
         number = await closure.close(work, row, self.rules, mediated)
-        payload: dict[str, Any] = {
-            "stage": Stage.CLOSED.name,
-            "outcome": row.outcome.name,
-            "document_number": number,
-        }
-        payload["cancelled_clocks"] = cancelled
+        told: dict[str, Any] = {
+            "stage": Stage.CLOSED.name, "outcome": row.outcome.name, "document_number": number,
+            "cancelled_clocks": cancelled,
+        }  # fmt: skip
         if (next_at := await clocks.next_at(work.connection, row.number)) is not None:
-            payload["next_at"] = next_at
-        await work.append(NewEvent(row.number, "CaseClosed", row.unit, payload, wakes=True))
+            told["next_at"] = next_at
+        await work.append(NewEvent(row.number, "CaseClosed", row.unit, told, wakes=True))
         answer = view.case(changed, work.now)
         answer.cancelled_clocks.extend(f"clocks/mediation/{clock}" for clock in cancelled)
         return answer

@@ -17,8 +17,6 @@ from casework.mediation.plan import REOPENED
 from casework.mediation.plan_change import PlanCause
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
-from services.kit.instants import stamp
-from services.kit.numbers import numbers
 from services.kit.serving.access import Context
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -26,7 +24,7 @@ from services.mediation import keys, standing
 from services.mediation import store as cases
 from services.mediation import view as case_view
 from services.mediation.agreement import drafting
-from services.mediation.closing import store
+from services.mediation.closing import store, view
 from services.mediation.course import follow_up
 from services.mediation.fulfilment import store as fulfilment
 from services.mediation.models.cases import Case
@@ -62,7 +60,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         row = await store.visit(work.connection, case.number, days, request.name)
         if row.visited_at is not None:
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
-        must_hold(Act.VISIT, {Fact.NOT_LONG_BEFORE_IT_IS_DUE: may_visit(row.due_on, dates.today(work.now))})
+        must_hold(Act.VISIT, {Fact.NOT_BEFORE_ITS_DAY: may_visit(row.due_on, dates.today(work.now))})
         told = [answer.party for answer in request.satisfaction]
         parties = await self._parties(work.connection, case, told, "satisfaction")
         said = [Satisfaction(answer.satisfaction) for answer in request.satisfaction]
@@ -90,8 +88,8 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         """Reopen a closed case: its unit gets a task, and there is a new deadline for its grade."""
         case = await self.locked(request.name, work, closed=True)
         check_etag(case.version, request.etag)
-        may_reopen(case.stage)
         reason = ReopenReason(request.reason)
+        may_reopen(case.stage, reason, case.closed_at, work.now)
         if reason is ReopenReason.NOT_PERFORMED:
             parts = await fulfilment.of_case(work.connection, case.number)
             states = [fulfilment.facts(part).state(work.now) for part in parts]
@@ -121,41 +119,11 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         facts = await store.facts(connection, case.number, self.time.now())
         shut: Any = gates(facts, None) if facts else []
         last = await store.last_closing(connection, case.number)
-        return pb.Closing(
-            name=f"{names.case_name(case.number)}/closing",
-            gates=shut,
-            views=[
-                pb.PartyView(
-                    party=names.party_name(case.number, row.party),
-                    record_time=stamp(row.recorded_at),
-                    **numbers(view=row.view),
-                )
-                for row in await store.views(connection, case.number)
-            ],
-            document_number=last.document_number if last else "",
-            close_time=stamp(last.closed_at) if last else None,
-            **numbers(retention=last.retention if last else None),
-        )
+        return view.closing(case.number, last, await store.views(connection, case.number), shut)
 
     async def _visits(self, connection: Connection, number: str) -> list[pb.Visit]:
         rows, said = await store.visits(connection, number)
-        return [
-            pb.Visit(
-                name=f"{names.case_name(number)}/visits/{row.days}",
-                due_date=dates.shown(row.due_on),
-                visit_time=stamp(row.visited_at),
-                recurred=row.recurred,
-                satisfaction=[
-                    agreement_pb2.PartySatisfaction(
-                        party=names.party_name(number, each.party), **numbers(satisfaction=each.satisfaction)
-                    )
-                    for each in said
-                    if each.days == row.days
-                ],
-                **numbers(performance=row.performance),
-            )
-            for row in rows
-        ]
+        return view.visits(number, rows, said)
 
     async def _parties(self, connection: Connection, case: Case, told: list[str], field: str) -> list[int]:
         """Return the numbers of parties of this case, once each; INVALID_FIELD if a name is not one of them."""

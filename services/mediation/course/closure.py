@@ -27,18 +27,28 @@ _MAJOR = 3
 async def check_gates(work: Work, case: Case, outcome: Outcome) -> bool:
     """Raise the first condition that is not met, for a case with a mediation; return whether it has one.
 
-    The outcome must not contradict what was agreed.
+    The outcome must not contradict what was agreed, nor who left.
     """
-    if (act := _CONTRADICTED_BY_AGREEMENT.get(outcome)) is not None:
-        full = Extent.FULL in await agreements.extents(work.connection, case.number)
-        must_hold(act, {Fact.NOT_AGREED_IN_FULL: not full})
     facts = await store.facts(work.connection, case.number, work.now)
+    if (act := _CONTRADICTED.get(outcome)) is not None:
+        extents = await agreements.extents(work.connection, case.number)
+        # Only proposed, there is nothing to end; but nothing was agreed either.
+        proposed = facts is None and await standing.mediation(work.connection, case.number) is not None
+        found = {
+            Fact.NOT_AGREED_IN_FULL: Extent.FULL not in extents,
+            Fact.SOMEBODY_WITHDREW: facts is None or facts.left,
+            Fact.AN_AGREEMENT_BINDS: not proposed or bool(extents),
+        }
+        must_hold(act, found)
     if facts is not None:
         may_close(facts, outcome)
     return facts is not None
 
 
-_CONTRADICTED_BY_AGREEMENT = {Outcome.NOT_AGREED: Act.CLOSE_NOT_AGREED, Outcome.WITHDRAWN: Act.CLOSE_WITHDRAWN}
+_CONTRADICTED = {
+    Outcome.AGREED: Act.CLOSE_AGREED, Outcome.NOT_AGREED: Act.CLOSE_NOT_AGREED,
+    Outcome.WITHDRAWN: Act.CLOSE_WITHDRAWN, Outcome.RESOLVED: Act.CLOSE_RESOLVED,
+}  # fmt: skip
 
 
 async def stop_clocks(work: Work, number: str) -> list[str]:

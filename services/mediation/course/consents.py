@@ -15,6 +15,7 @@ from casework.mediation import course as rules_of
 from casework.mediation.choosing import ChoicePhase
 from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.course import Beside, MediationState, Person
+from casework.mediation.session import is_screened_first, must_be_screened
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import instant
@@ -32,6 +33,7 @@ from services.mediation.models.people import Party
 from services.mediation.panel import store as panel
 from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
+from services.mediation.sessions import store as sessions
 
 _PROCEEDS = frozenset({rules_of.Scope.PROCEDURE})
 
@@ -74,6 +76,8 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
         if step is Step.MEDIATION and said.given:
             rules_of.must_be_open(row.state)
             rules_of_case.must_not_be(case.stage, Stage.CLOSED)
+            if is_screened_first(case.category):
+                must_be_screened(party.party, await sessions.unscreened(work.connection, case.number))
             await store.stay(work.connection, case.number, party.party)
         kept = await self._keep(work, request, row, party, at)
         kind = "ConsentGiven" if said.given else "ConsentRefused"

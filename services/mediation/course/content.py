@@ -63,6 +63,8 @@ class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer)
         payload = {"task": task.task, "unit": task.unit, "due_at": task.due_at} if task else {}
         event = {**payload, **desk.told, "stage": changed.stage.name}
         await work.append(NewEvent(case.number, "CaseContentUpdated", case.unit, event))
+        if "category" in desk.columns:
+            await mediating.follow_category(work, changed)
         await self._adding.correct(work, changed, before, request.content)
         if request.withdrawn:
             await self._leave(work, changed, request.content)

@@ -84,14 +84,25 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
             found = await store.sent(
                 connection, paging.subtree(scope), request.hand_over_letter, request.open, behind, size + 1
             )
-            for row, unit, category in found[:size]:
-                shown = view.docking(row, await store.letters(connection, row))
-                shown.unit, shown.category = names.unit_name(unit), f"categories/{category}"
-                reply.dockings.append(shown)
+            letters = await store.letters_of(connection, [row for row, _, _ in found[:size]])
+        for row, unit, category in found[:size]:
+            reply.dockings.append(view.sent(row, letters[row.number, row.docking], unit, category))
         reply.next_page_token = paging.following(
             found, size, "dockings", lambda end: (end[0].handed_over_at, end[0].number, end[0].docking)
         )
         return reply
+
+    async def ListDockingChanges(
+        self, request: pb.ListDockingChangesRequest, context: Context
+    ) -> pb.ListDockingChangesResponse:
+        """Return what became of what an authority handed over, in order."""
+        authority = self.known(request.parent, "parent")
+        current_call().require(authority)
+        async with self.database.read() as connection:
+            found = await store.changes(connection, authority, request.after, request.max_results or 100)
+            letters = await store.letters_of(connection, [each.row for each in found])
+        shown = [view.change(each, letters[each.row.number, each.row.docking]) for each in found]
+        return pb.ListDockingChangesResponse(changes=shown)
 
     async def GetDocking(self, request: pb.GetDockingRequest, context: Context) -> pb.Docking:
         """Return a docking."""
@@ -202,8 +213,11 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
 
     @command(pb.Docking)
     async def RecordAuthorityAnswer(self, request: pb.RecordAuthorityAnswerRequest, work: Work) -> pb.Docking:
-        """Record the authority's answer. Only this meets the 60 days of a petition."""
-        case, row = await self._docking(request, work, closed=True)
+        """Record the authority's answer, also as its own officer. Only this meets the 60 days of a petition."""
+        case = await cases.lock(work.connection, names.number_of(request.name))
+        row = await store.get(work.connection, case.number, names.ids_of(request.name)[0])
+        await record.admit(work.connection, work.call, case, beside=(row.authority,))
+        check_etag(row.version, request.etag)
         before, answer, kind = row.state, Answer(request.answer), row.kind
         if row.answer not in (None, Answer.NOT_ACCEPTED):
             raise CaseError(Reason.ALREADY_EXISTS, request.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from casework import names
-from casework.mediation.fulfilment import follow_ups
+from casework.mediation.fulfilment import follow_ups, last_day
 from services.kit import dates
 from services.kit.command import Work
 from services.mediation.closing import store
@@ -18,9 +18,12 @@ def key(days: int) -> str:
 
 
 async def begin(work: Work, case: Case, performed_on: date) -> None:
-    """Plan the visits 7, 30 and 90 days after performance, each with its clock; those planned before stay."""
+    """Plan the visits 7, 30 and 90 days after performance, each with its clock; those planned before stay.
+
+    A visit is made from its day on; its clock ends with the last day for it.
+    """
     for days, on in follow_ups(performed_on).items():
-        at = dates.last_second(on)
+        at = dates.last_second(last_day(on))
         if await store.plan_visit(work.connection, case.number, days, on, at):
             await _start(work, case, days, at)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from casework import names
@@ -53,6 +54,7 @@ async def restate(work: Work, case: Case, sealer: Sealer) -> Mediation:
     if state in ENDED or case.stage is Stage.CLOSED:
         return row
     standing = await people.standing(work.connection, case.number)
+    await asking.settle(work, case, standing)
     if standing.complete and state is MediationState.PROPOSED:
         await work.stop(case.number, "mediation-answer-%")
         row = await _go_on(work, case, row, sealer)
@@ -73,15 +75,38 @@ async def begin_terms(work: Work, case: Case, row: Mediation) -> None:
 
     A round has its time limits once: a party that leaves and comes back, or another mediator, starts no new ones.
     """
-    for key, rule in (("term", TERM), ("statute", statutory_term(case.category))):
-        keys = f"mediation-{key}-{row.round}"
-        if rule is None or await store.clocks_of(work.connection, case.number, keys):
-            continue
-        clock = await work.start_clock(
-            case.number, keys, rule, subject=names.mediation_name(case.number), unit=case.unit, at=work.now
-        )
-        await clocks.take(work.connection, case.number, keys, row.mediator)
-        await tell(work, case, row, "MediationTermStarted", rule=rule, due_at=clock.due_at)
+    for name, rule in (("term", TERM), ("statute", statutory_term(case.category))):
+        key = f"mediation-{name}-{row.round}"
+        if rule is not None and not await store.clocks_of(work.connection, case.number, key):
+            await _begin_term(work, case, row, key, rule, work.now)
+
+
+async def _begin_term(work: Work, case: Case, row: Mediation, key: str, rule: str, at: datetime) -> None:
+    clock = await work.start_clock(
+        case.number, key, rule, subject=names.mediation_name(case.number), unit=case.unit, at=at
+    )
+    await clocks.take(work.connection, case.number, key, row.mediator)
+    await tell(work, case, row, "MediationTermStarted", rule=rule, due_at=clock.due_at)
+
+
+async def follow_category(work: Work, case: Case) -> None:
+    """Let the statutory time limit of a mediation under way be that of its category, which was corrected.
+
+    It runs from the beginning of the round: as if the category had been right from the start.
+    """
+    row = await store.find(work.connection, case.number)
+    if row is None or row.state in ENDED:
+        return
+    begun = await store.clocks_of(work.connection, case.number, f"mediation-term-{row.round}")
+    known = await store.clocks_of(work.connection, case.number, f"mediation-statute%-{row.round}")
+    running, rule = [each for each in known if each.state in LIVE], statutory_term(case.category)
+    if not begun or [each.rule for each in running] == [each for each in (rule,) if each]:
+        return
+    for each in running:
+        await work.stop(case.number, names.clock_parts(each.id)[1], met=False)
+    if rule is not None:
+        nth = f".{len(known) + 1}" if known else ""
+        await _begin_term(work, case, row, f"mediation-statute{nth}-{row.round}", rule, begun[0].started_at)
 
 
 async def await_answers(work: Work, case: Case, row: Mediation, people: PeopleStanding) -> None:

@@ -31,6 +31,9 @@ from services.mediation.panel import asking
 from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
 
+_APPOINT = "mediations.appointMediator"
+"""Who holds this sees how many cases a candidate mediates."""
+
 
 class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
     """Serves the register, choice, appointment, answers, replacement."""
@@ -100,11 +103,17 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
             against = await store.against(connection, self.sealer, case, row.round)
             load = await store.load(connection, [each.subject for each, _ in found.values()])
         order = ranked((each for each, _ in found.values()), case.category, load, against)[:100]
+        call = current_call()
+        chooses = call.access.allows(call.caller, _APPOINT, case.unit)
         return pb.ListCandidatesResponse(
             candidates=[
-                view.candidate(found[each.mediator][1], each, case.category, conflict) for each, conflict in order
+                view.candidate(
+                    found[each.mediator][1], each, case.category, conflict, call.language,
+                    load.get(each.subject, 0) if chooses else None,
+                )
+                for each, conflict in order
             ]
-        )
+        )  # fmt: skip
 
     @command(consent_pb2.Mediation)
     async def ChooseMediator(self, request: pb.ChooseMediatorRequest, work: Work) -> consent_pb2.Mediation:

@@ -46,9 +46,10 @@ from services.mediation.servicer import Servicer
 _BESIDE_ROLES = {CompanionRole.AGENT: MatterRole.AGENT, CompanionRole.INTERPRETER: MatterRole.INTERPRETER}
 
 
-def minor_until(party: pb.Party, case: Case, now: datetime) -> date | None:
+def minor_until(told: pb.PartyDetails, kind: PartyKind, case: Case, now: datetime) -> date | None:
     """Return when a party who was a minor when the case came comes of age; a field error if the date is impossible."""
-    told = party.details
+    if kind is PartyKind.ORGANISATION:  # whose number may look like that of a person
+        return None
     age.check_birth(told.birth_date, told.id_number, dates.today(now), "party.details.birth_date")
     born = age.birth_of(told.birth_date, told.id_number)
     return age.comes_of_age(born) if born and age.is_minor(born, dates.today(case.received_at)) else None
@@ -69,7 +70,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         case = await self._case(request.parent, work)
         self._take_details(case, request)
         self._check_unit(request.party.details, "party.details.unit")
-        until = minor_until(request.party, case, work.now)
+        until = minor_until(request.party.details, PartyKind(request.party.kind), case, work.now)
         rules_of_case.must_not_be(case.stage, Stage.CLOSED)
         mediation = await mediating.begin(work, case)
         if mediation.state is MediationState.AGREED:
@@ -118,12 +119,16 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             self._check_unit(asked.details, "party.details.unit")
             sealer = await keys.writing(work.connection, self.sealer, case)
             # Fields left out stay: a child with a new name keeps its date of birth, and stays a child.
-            asked.details.CopyFrom(masks.merged(request, "details", view.details(sealer, row.sealed)))
+            before = view.details(sealer, row.sealed)
+            asked.details.CopyFrom(masks.merged(request, "details", before))
             if not asked.details.display_name:
                 raise field_error("party.details.display_name", Reason.INVALID_FIELD)
             columns["sealed"] = sealer.seal(asked.details.SerializeToString())
-            columns["minor_until"] = minor_until(asked, case, work.now)
+            columns["minor_until"] = minor_until(asked.details, row.kind, case, work.now)
             columns["phone_index"] = self._adding.phone_index(asked.details.phone)
+            if (before.display_name, before.id_number) != (asked.details.display_name, asked.details.id_number):
+                # Whoever was checked was somebody else, on paper at least.
+                await store.forget_check(work.connection, row, work.now, work.actor)
         if "needs_support" in paths:
             columns["needs_guardian"] = asked.needs_support
         changed = await store.change_party(work.connection, case.number, row.party, **columns)
@@ -131,6 +136,20 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         await work.append(NewEvent(case.number, "PartyChanged", case.unit, payload))
         await mediating.restate(work, case, self.sealer)
         return view.party(changed)
+
+    @command(pb.Party)
+    async def CheckIdentity(self, request: pb.CheckIdentityRequest, work: Work) -> pb.Party:
+        """Record the result of an identity check."""
+        case = await self._case(request.name, work)
+        row = await store.get_party(work.connection, case.number, names.index_of(request.name))
+        await store.add_check(
+            work.connection, row, document=request.document, matches=request.matches, checked_at=work.now,
+            checked_by=work.actor,
+        )  # fmt: skip
+        document = pb.IdentityDocument.Name(request.document)
+        payload = {"party": row.party, "document": document, "matches": request.matches}
+        await work.append(NewEvent(case.number, "PartyIdentityChecked", case.unit, payload))
+        return view.party(row)
 
     async def UnmaskParty(self, request: pb.UnmaskPartyRequest, context: Context) -> pb.PartyDetails:
         """Return what identifies a party, and log it; a hidden address only to protect somebody from danger."""

@@ -12,11 +12,11 @@ from casework import names
 from casework.case import Stage, TaskState
 from casework.door.progress import OUTCOME_WORDS, NextStep
 from casework.mediation.course import MediationState
+from services.kit import other_routes
 from services.kit.clocks import clocks
 from services.kit.clocks.models import Clock
 from services.kit.clocks.progress import dates, progress
 from services.kit.instants import stamp
-from services.kit.serving import other_routes
 from services.kit.serving.access import Context, current_call
 from services.mediation import store as cases
 from services.mediation import words

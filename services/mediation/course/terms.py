@@ -50,7 +50,7 @@ def consequences() -> dict[str, Consequence]:
         case, row = await _open(work, firing)
         if row is None or not firing.key.endswith(f"-{row.round}"):
             return
-        statute = await mediations.clocks_of(work.connection, case.number, f"mediation-statute-{row.round}")
+        statute = await mediations.clocks_of(work.connection, case.number, f"mediation-statute%-{row.round}")
         if firing.rule == mediating.TERM and (running := [each for each in statute if each.state in LIVE]):
             # The statutory limit for this kind of matter goes before the general one, which only applies "as a rule".
             (kept,) = running

@@ -10,6 +10,7 @@ from casework import names
 from casework.mediation.docking import DockingKind, Letter
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
+from services.mediation.docking.store import Changed
 from services.mediation.models.docking import Docking, DockingLetter
 
 
@@ -32,6 +33,21 @@ def docking(row: Docking, letters: Sequence[DockingLetter]) -> pb.Docking:
         ],
         **numbers(kind=row.kind, state=row.state, procedure=row.procedure, nature=row.nature),
     )
+
+
+def sent(row: Docking, letters: Sequence[DockingLetter], unit: str, category: str) -> pb.Docking:
+    """Return a docking as its authority sees it, with the accountable unit and the category of its case."""
+    shown = docking(row, letters)
+    shown.unit, shown.category = names.unit_name(unit), f"categories/{category}"
+    return shown
+
+
+def change(row: Changed, letters: Sequence[DockingLetter]) -> pb.DockingChange:
+    """Return a change of a docking as its authority sees it."""
+    return pb.DockingChange(
+        sequence=row.position, change_time=stamp(row.at), docking=sent(row.row, letters, row.unit, row.category),
+        **numbers(kinds=row.kinds, result=row.row.result),
+    )  # fmt: skip
 
 
 def return_report(row: Docking, letters: Sequence[DockingLetter]) -> pb.ReturnReport:

@@ -64,7 +64,15 @@ async def of_subject(connection: Connection, number: str, form: Form, subject: i
 async def add(connection: Connection, number: str, at: datetime, by: str, **columns: object) -> Document:
     """Store a new document, numbered within its case, which must be locked; return its row."""
     return await rows.add(
-        connection, Document, "document", {"number": number}, created_at=at, updated_at=at, updated_by=by, **columns
+        connection,
+        Document,
+        "document",
+        {"number": number},
+        rows.PAGED,
+        created_at=at,
+        updated_at=at,
+        updated_by=by,
+        **columns,
     )
 
 

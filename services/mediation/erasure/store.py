@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from casework.case import Stage
 from casework.mediation.closing import YEARS, Retention
 from services.kit.storage.database import Connection
-from services.kit.storage.erasure_tables import ErasureTables
+from services.kit.storage.tables.erasure_tables import ErasureTables
 from services.mediation.models.agreement import Agreement
 from services.mediation.models.cases import Case
 from services.mediation.models.closing import Closing

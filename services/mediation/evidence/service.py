@@ -20,7 +20,7 @@ from services.kit.command import Work, command
 from services.kit.composition import Parts
 from services.kit.instants import instant
 from services.kit.serving.access import Context, current_call
-from services.kit.serving.limits import too_many
+from services.kit.serving.uploads import Uploads
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -39,10 +39,6 @@ from services.mediation.store import lock as lock_case
 log = structlog.get_logger()
 
 _PART = 256 * 1024
-_AT_ONCE = 4
-"""Uploads checked and sealed at a time; more wait."""
-_IN_MEMORY = 256 * 1024 * 1024
-"""Bytes of uploads in progress; more are refused."""
 _CLEANED_EVERY = 3600.0
 _SPEAKS = frozenset({Scope.SPEAK})
 """Powers of an agent by which evidence is given and seen."""
@@ -59,8 +55,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
             raise SystemExit("ACCORD_FILES: the folder of evidence files must be set")
         self._files = Files(parts.settings.files)
         self._content_key = parts.sealer.derive("content of evidence")
-        self._uploads = asyncio.Semaphore(_AT_ONCE)
-        self._in_memory = 0
+        self._uploads = Uploads(LARGEST)
         self._cleaned_at = 0.0
         self._cleaning: asyncio.Task[None] | None = None
 
@@ -111,34 +106,12 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
             case = await get_case(connection, number)
             people = await standing.standing(connection, number)
             await standing.admit(connection, current_call(), case, people, _SPEAKS)
-        content = bytearray(first.chunk)
-        # A slow sender blocks nobody: only received bytes are counted, and they are bounded.
-        held = self._held(0, len(content))
-        try:
-            async for part in request_iterator:
-                if part.HasField("header"):
-                    raise field_error("header", Reason.INVALID_FIELD, "in the first part alone")
-                held = self._held(held, held + len(part.chunk))
-                content += part.chunk
-                if len(content) > LARGEST:
-                    raise field_error("chunk", Reason.INVALID_FIELD, "more than 20 MiB")
-            if not content:
-                raise field_error("chunk", Reason.INVALID_FIELD, "empty")
-            async with self._uploads:
-                whole = pb.CreateEvidenceRequest(
-                    parent=header.parent, evidence=header.evidence, content=bytes(content), request_id=header.request_id
-                )
-                stored: pb.Evidence = await self.CreateEvidence(whole, context)
-            return stored
-        finally:
-            self._held(held, 0)
-
-    def _held(self, before: int, now: int) -> int:
-        """Count the bytes of an upload among those held in memory, and return how many they are now."""
-        if now > before and self._in_memory + now - before > _IN_MEMORY:
-            raise too_many(1)
-        self._in_memory += now - before
-        return now
+        async with self._uploads.received(first.chunk, request_iterator) as content:
+            whole = pb.CreateEvidenceRequest(
+                parent=header.parent, evidence=header.evidence, content=content, request_id=header.request_id
+            )
+            stored: pb.Evidence = await self.CreateEvidence(whole, context)
+        return stored
 
     async def GetEvidence(self, request: pb.GetEvidenceRequest, context: Context) -> pb.Evidence:
         """Return a file's metadata, without its title."""

@@ -47,7 +47,7 @@ async def must_be_new(connection: Connection, number: str, content_mac: bytes) -
 async def add(connection: Connection, number: str, **columns: object) -> Evidence:
     """Store a file's metadata under the next number of its locked case and return its row."""
     try:
-        return await rows.add(connection, Evidence, "evidence", {"number": number}, **columns)
+        return await rows.add(connection, Evidence, "evidence", {"number": number}, rows.PAGED, **columns)
     except asyncpg.UniqueViolationError:
         raise CaseError(Reason.ALREADY_EXISTS, names.case_name(number)) from None
 
@@ -85,7 +85,7 @@ async def stored(connection: Connection, number: str) -> list[bytes]:
 
 async def add_note(connection: Connection, number: str, **columns: object) -> Investigation:
     """Store a note of an investigation under the next number of its locked case and return its row."""
-    return await rows.add(connection, Investigation, "investigation", {"number": number}, **columns)
+    return await rows.add(connection, Investigation, "investigation", {"number": number}, rows.PAGED, **columns)
 
 
 async def get_note(connection: Connection, number: str, investigation: int) -> Investigation:

@@ -21,7 +21,7 @@ from services.mediation.models.cases import Case, Task
 from services.mediation.models.closing import Closing, Reopening, Visit, VisitAnswer
 from services.mediation.models.consents import Mediation
 from services.mediation.models.grants import GIVING, Grant, GrantScope
-from services.mediation.models.people import Party
+from services.mediation.models.people import KeptSide, Party
 
 _ASKED = any_(bindparam("numbers", type_=ARRAY(Text)))
 
@@ -68,9 +68,12 @@ class Standing:
     co_units: list[str] | None
     excluded: list[str] | None
     parties: list[str] | None
+    """Accounts that sign in for a party."""
     outcome: Outcome | None
     closed_at: datetime | None
-    """Accounts that sign in for a party."""
+    due_at: datetime | None
+    sided: list[str] | None
+    """Accounts that stand, or once stood, on a side."""
 
 
 _NOTICES = (
@@ -149,10 +152,15 @@ _SIGN_IN = (
     .where(Party.number == Case.number, Party.subject != "")
     .scalar_subquery()
 )
+_SIDED = (
+    select(func.array_agg(aggregate_order_by(KeptSide.subject, KeptSide.subject)))
+    .where(KeptSide.number == Case.number)
+    .scalar_subquery()
+)
 _STANDINGS = (
     select(
         Case.number, Case.seq, Case.unit, Case.about, Mediation.mediator, Case.stage == Stage.CLOSED, _CO_UNITS,
-        _EXCLUDED, _SIGN_IN, Case.outcome, Case.closed_at,
+        _EXCLUDED, _SIGN_IN, Case.outcome, Case.closed_at, Case.due_at, _SIDED,
     )
     .outerjoin(Mediation, Mediation.number == Case.number)
     .where(Case.number == _ASKED)

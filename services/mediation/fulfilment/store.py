@@ -117,7 +117,7 @@ async def steps(connection: Connection, number: str) -> Sequence[DefaultStep]:
 
 async def claim(connection: Connection, row: Owed, **columns: object) -> PerformanceClaim:
     """Store a claim that a part was performed, under its next number, and return its row."""
-    return await rows.add(connection, PerformanceClaim, "claim", key_of(row), state=ClaimState.WAITING, **columns)
+    return await rows.add(connection, PerformanceClaim, "claim", key_of(row), 50, state=ClaimState.WAITING, **columns)
 
 
 async def answer(

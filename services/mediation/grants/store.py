@@ -6,22 +6,27 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import DateTime, Integer, Select, Text, bindparam, select, true, tuple_
+from sqlalchemy import DateTime, Integer, Select, Text, bindparam, false, select, true, tuple_, union_all
 
 from casework import names
+from services.kit.serving.access import Kept
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import SealedBytes, WrappedKey
 from services.mediation.models.cases import Case
 from services.mediation.models.grants import Grant, GrantScope
-from services.mediation.models.people import Party
+from services.mediation.models.people import KeptSide, Party
 
 _NUMBER = bindparam("number", type_=Text)
 _GRANT = bindparam("grant", type_=Integer)
 _SUBJECT = bindparam("subject", type_=Text)
-_EXCLUDED_FROM = select(Grant.number).where(
-    Grant.holder == _SUBJECT, Grant.scope == GrantScope.EXCLUDED, Grant.ended_at.is_(None)
-)
+_KEPT = union_all(
+    select(Grant.number, true().label("excluded")).where(
+        Grant.holder == _SUBJECT, Grant.scope == GrantScope.EXCLUDED, Grant.ended_at.is_(None)
+    ),
+    select(KeptSide.number, false()).where(KeptSide.subject == _SUBJECT),
+).subquery("kept")
+_KEPT_FROM = select(_KEPT.c.number, _KEPT.c.excluded)
 _IS_PARTY = select(true()).where(Party.number == _NUMBER, Party.subject == _SUBJECT).limit(1)
 _GET = select(Grant).where(Grant.number == _NUMBER, Grant.grant_no == _GRANT)
 
@@ -49,14 +54,18 @@ def name_of(row: Grant | Listed) -> str:
     return f"{names.case_name(row.number)}/grants/{row.grant_no}"
 
 
-async def excluded_from(connection: Connection, subject: str) -> frozenset[str]:
-    """Return the numbers of the cases that an account is excluded from."""
-    return frozenset(number for (number,) in await connection.execute(_EXCLUDED_FROM, {"subject": subject}))
+async def kept_from(connection: Connection, subject: str) -> Kept:
+    """Return the cases that an account is excluded from, and those on a side of which it ever stood."""
+    found = list(await connection.execute(_KEPT_FROM, {"subject": subject}))
+    return Kept(
+        frozenset(number for number, excluded in found if excluded),
+        frozenset(number for number, excluded in found if not excluded),
+    )
 
 
 async def add(connection: Connection, number: str, **columns: object) -> Grant:
     """Store a grant under the next number of its case, which is locked, and return its row."""
-    return await rows.add(connection, Grant, "grant_no", {"number": number}, **columns)
+    return await rows.add(connection, Grant, "grant_no", {"number": number}, rows.PAGED, **columns)
 
 
 async def get(connection: Connection, number: str, grant: int) -> Grant:

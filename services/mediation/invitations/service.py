@@ -13,12 +13,11 @@ from casework.door import receipt, second_factor
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation.course import CompanionRole
 from casework.papers.rights import RIGHTS
-from services.kit import dates
+from services.kit import dates, other_routes
 from services.kit.command import Work, command
 from services.kit.composition import Parts
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.kit.serving import other_routes
 from services.kit.serving.access import Context, current_call
 from services.kit.serving.codes import AGENT, HOLDER, INVITED, CodeMint
 from services.kit.serving.limits import too_many

@@ -205,8 +205,8 @@ async def choices(connection: Connection, number: str, round_: int) -> Mapping[i
 async def ask(connection: Connection, number: str, round_: int, mediator: Mediator, at: datetime) -> Ask:
     """Store that a mediator is asked, and return the row; the case must be locked."""
     return await rows.add(
-        connection, Ask, "ask", {"number": number}, round=round_, mediator=mediator.mediator, subject=mediator.subject,
-        unit=mediator.unit, state=AskState.ASKED, asked_at=at,
+        connection, Ask, "ask", {"number": number}, rows.PAGED, round=round_, mediator=mediator.mediator,
+        subject=mediator.subject, unit=mediator.unit, state=AskState.ASKED, asked_at=at,
     )  # fmt: skip
 
 

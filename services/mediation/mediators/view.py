@@ -5,7 +5,7 @@ from __future__ import annotations
 from pb.mediation.v1 import mediators_pb2 as pb
 
 from casework import names
-from casework.mediation.choosing import Candidate, Conflict, knows
+from casework.mediation.choosing import CONFLICTS, Candidate, Conflict, knows
 from services.mediation.models.mediators import Mediator
 
 
@@ -24,8 +24,11 @@ def mediator(row: Mediator) -> pb.Mediator:
     )
 
 
-def candidate(row: Mediator, judged: Candidate, category: str, conflict: Conflict) -> pb.Candidate:
-    """Return a possible mediator of a case, with conflicts."""
+def candidate(
+    row: Mediator, judged: Candidate, category: str, conflict: Conflict, language: str, open_mediations: int | None
+) -> pb.Candidate:
+    """Return a possible mediator of a case, with conflicts; how many cases they mediate only for who may know it."""
+    zh, en = CONFLICTS.get(conflict, ("", ""))
     return pb.Candidate(
         mediator=names.mediator_name(row.mediator),
         display_name=row.display_name,
@@ -33,4 +36,6 @@ def candidate(row: Mediator, judged: Candidate, category: str, conflict: Conflic
         languages=row.languages,
         speciality=knows(judged, category),
         conflict=pb.Conflict.Name(int(conflict)),
+        conflict_words=en if language == "en" else zh,
+        open_mediations=open_mediations,
     )

@@ -19,6 +19,7 @@ class Mediation(MediationModel):
     __tablename__ = "mediations"
     __table_args__ = (
         Index("mediations_mediator", "mediator", postgresql_where=text(f"state = {MediationState.MEDIATING:d}")),
+        Index("mediations_of", "mediator", postgresql_where=text("mediator <> ''")),
     )
 
     number: Mapped[Code] = mapped_column(ForeignKey("cases.number"), primary_key=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Identity, Index, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Identity, Index, SmallInteger, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.mediation.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure, Result
@@ -60,3 +61,33 @@ class DockingLetter(MediationModel):
     letter: Mapped[Letter] = mapped_column(Numbered(Letter))
     reference: Mapped[Words]
     at: Mapped[Instant]
+
+
+class DockingChange(MediationModel):
+    """A change of a docking, as its authority reads it."""
+
+    __tablename__ = "docking_changes"
+    __table_args__ = (
+        ForeignKeyConstraint(["number", "docking"], ["dockings.number", "dockings.docking"]),
+        Index("docking_changes_of", "authority", "position"),
+        {"comment": "What became of dockings, in order, for the authorities that handed them over."},
+    )
+
+    position: Mapped[Count] = mapped_column(
+        primary_key=True, autoincrement=False, comment="The place of the last event of the change in the feed."
+    )
+    number: Mapped[Code]
+    docking: Mapped[int]
+    authority: Mapped[Code]
+    kinds: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
+    changed_at: Mapped[Instant]
+
+
+class DockingPlace(MediationModel):
+    """Up to which place of mediation's own feed the changes of dockings were looked for."""
+
+    __tablename__ = "docking_place"
+    __table_args__ = ({"comment": "Up to which place of the feed the changes of dockings were looked for: one row."},)
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    position: Mapped[Count] = mapped_column(server_default="0")

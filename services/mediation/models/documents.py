@@ -1,4 +1,4 @@
-"""The tables of documents and dossiers."""
+"""The tables of documents and dossiers, and of cases that were taken out as a portable file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.papers.forms import Form
-from services.kit.storage.models import Code, Instant, Numbered, Words
+from services.kit.storage.models import Code, Instant, Numbered, Small, Words
 from services.kit.storage.sealing import SealedBytes
 from services.mediation.models.base import MediationModel
 
@@ -69,3 +69,17 @@ class DocumentVersion(MediationModel):
     stored_hash: Mapped[bytes] = mapped_column(comment="SHA-256 of the sealed bytes; also in the case's history.")
     made_at: Mapped[Instant]
     made_by: Mapped[Words]
+
+
+class TakeOut(MediationModel):
+    """That a case was taken out as a portable file."""
+
+    __tablename__ = "take_outs"
+    __table_args__ = ({"comment": "That a case was taken out whole, by whom, on what ground and why; never changed."},)
+
+    number: Mapped[Code] = mapped_column(ForeignKey("cases.number"), primary_key=True)
+    take_out: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    ground: Mapped[Small]
+    reason: Mapped[SealedBytes] = mapped_column(comment="Sealed under the key of the case: it is told in words.")
+    taken_at: Mapped[Instant]
+    taken_by: Mapped[Words]

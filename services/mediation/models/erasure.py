@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.kit.storage.erasure_tables import ErasureRow, HoldRow, ReachRow
 from services.kit.storage.models import Code
+from services.kit.storage.tables.erasure_tables import ErasureRow, HoldRow, ReachRow
 from services.mediation.models.base import MediationModel
 
 

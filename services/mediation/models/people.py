@@ -20,7 +20,10 @@ class Party(MediationModel):
     """A party of a case; what identifies it is sealed."""
 
     __tablename__ = "parties"
-    __table_args__ = (Index("parties_phone", "phone_index", postgresql_where=text("phone_index IS NOT NULL")),)
+    __table_args__ = (
+        Index("parties_phone", "phone_index", postgresql_where=text("phone_index IS NOT NULL")),
+        Index("parties_subject", "subject", postgresql_where=text("subject <> ''")),
+    )
 
     number: Mapped[Code] = mapped_column(ForeignKey("cases.number"), primary_key=True)
     party: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -120,6 +123,7 @@ class KeptSide(MediationModel):
 
     __tablename__ = "sides_kept"
     __table_args__ = (
+        Index("sides_kept_subject", "subject"),
         {"comment": "The one side of a case on which an account ever stood; never changed, never deleted."},
     )
 
@@ -127,6 +131,26 @@ class KeptSide(MediationModel):
     subject: Mapped[Words] = mapped_column(primary_key=True)
     side: Mapped[Side] = mapped_column(Numbered(Side))
     since: Mapped[Instant]
+
+
+class IdentityCheck(MediationModel):
+    """The result of a check of a party's identity."""
+
+    __tablename__ = "identity_checks"
+    __table_args__ = (
+        ForeignKeyConstraint(["number", "party"], ["parties.number", "parties.party"]),
+        {"comment": "Results of identity checks: by which document and whether it was the party; never a copy."},
+    )
+
+    number: Mapped[Code] = mapped_column(primary_key=True)
+    party: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    check_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    document: Mapped[Small] = mapped_column(
+        comment="0: name or number of the party changed, what was checked before is void."
+    )
+    matches: Mapped[bool]
+    checked_at: Mapped[Instant]
+    checked_by: Mapped[Words]
 
 
 class BarredRole(MediationModel):

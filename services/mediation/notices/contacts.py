@@ -124,6 +124,13 @@ async def find(
     return found
 
 
+async def reporting_party(connection: Connection, sealer: Sealer, number: str) -> int:
+    """Return the number of the party that reported a matter; 0 where it is none of them, or their data is erased."""
+    people = await _people(connection, sealer, {number})
+    party = people[number].reporting_party() if number in people else None
+    return party.party if party is not None else 0
+
+
 async def reporter_of(connection: Connection, sealer: Sealer, number: str) -> report_pb2.Reporter:
     """Return the reporter of a case as it was opened; empty where there is no such case."""
     people = await _people(connection, sealer, {number})

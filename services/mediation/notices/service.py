@@ -28,7 +28,6 @@ from services.kit.storage import access_log, paging
 from services.kit.storage.database import Connection
 from services.mediation import record
 from services.mediation import store as cases
-from services.mediation.grants import store as grants
 from services.mediation.models.cases import Case
 from services.mediation.models.notices import Notice
 from services.mediation.notices import contacts, letter, proving, store, view, writing
@@ -67,7 +66,7 @@ class NoticeServicer(AskingRpcs, notices_pb2_grpc.NoticeServiceServicer):
                 case = known.get(names.number_of(event.case))
                 if event.type == "CaseDataErased":
                     await store.drop(connection, names.number_of(event.case), now)
-                written += await writing.write(connection, self.rules, self.clockwork, event, case, now)
+                written += await writing.write(connection, self.rules, self.clockwork, self.sealer, event, case, now)
         return pb.RecordNoticesResponse(written=written)
 
     async def ClaimNotices(self, request: pb.ClaimNoticesRequest, context: Context) -> pb.ClaimNoticesResponse:
@@ -319,7 +318,7 @@ class NoticeServicer(AskingRpcs, notices_pb2_grpc.NoticeServiceServicer):
         else:
             await record.admit(work.connection, work.call, case)
         # A notice's name does not contain its case, so that the pipeline cannot check exclusions.
-        if row.number in await grants.excluded_from(work.connection, work.call.caller.subject):
+        if row.number in work.call.kept_from:
             raise CaseError(Reason.PERMISSION_DENIED, permission=work.call.permission)
         return await store.lock(work.connection, notice), case
 

@@ -26,11 +26,12 @@ from services.kit.instants import instant
 from services.kit.rules import Rules
 from services.kit.rules.notices import DISCREET
 from services.kit.storage.database import Connection
+from services.kit.storage.sealing import Sealer
 from services.mediation.agreement import store as agreements
 from services.mediation.consents import routes
 from services.mediation.models.cases import Case
 from services.mediation.models.notices import Notice
-from services.mediation.notices import store
+from services.mediation.notices import contacts, store
 from services.mediation.people import store as people
 from services.mediation.sessions import store as sessions
 
@@ -39,8 +40,9 @@ REPORTER = 0
 
 
 async def write(
-    connection: Connection, rules: Rules, clockwork: Clockwork, event: pb.HeardEvent, case: Case | None, now: datetime
-) -> int:
+    connection: Connection, rules: Rules, clockwork: Clockwork, sealer: Sealer, event: pb.HeardEvent,
+    case: Case | None, now: datetime,
+) -> int:  # fmt: skip
     """Write the notices that an event requires, and return how many are new. Old events require none."""
     at = instant(event.time)
     if at < now - rules.notices.heard_within:
@@ -52,8 +54,8 @@ async def write(
         if not rule.applies(said):
             continue
         due = rule.due(now, clockwork.calendars.of(unit))
-        needed = {name: said[name] for name, _ in rule.fields.values() if name in said}
-        for party in await _recipients(connection, rule, number, case, said, reachable=event.reachable):
+        needed = {name: said[name] for name in rule.needed if name in said}
+        for party in await _recipients(connection, rule, sealer, case, said, reachable=event.reachable):
             written += await store.write(
                 connection, source=event.service, number=number, seq=event.sequence, rule=rule.name, party=party,
                 unit=unit, category=category, said=needed, occurred_at=at, due_at=due, updated_at=now,
@@ -62,7 +64,7 @@ async def write(
 
 
 async def _recipients(
-    connection: Connection, rule: NoticeRule, number: str, case: Case | None, said: Mapping[str, str], *,
+    connection: Connection, rule: NoticeRule, sealer: Sealer, case: Case | None, said: Mapping[str, str], *,
     reachable: bool,
 ) -> Sequence[int]:  # fmt: skip
     """Return the recipients of a notice: numbers of parties, or the reporter if there is a contact."""
@@ -70,6 +72,7 @@ async def _recipients(
         return [REPORTER] if reachable else []
     if case is None:
         return []
+    number = case.number
     if rule.audience is Audience.invited:
         session = said.get("session", "")
         return (await sessions.get(connection, number, int(session))).parties if session.isdigit() else []
@@ -80,8 +83,10 @@ async def _recipients(
     standing = await people.standing(connection, number)
     if rule.audience is Audience.parties:
         return [each.party for each in standing.people]
-    left = standing.missing(Step.MEDIATION) if rule.audience is Audience.undecided else standing.present
-    return sorted(left)
+    missing = standing.missing(Step.MEDIATION)
+    if rule.audience is Audience.taking_part:
+        return sorted(standing.present - missing - {await contacts.reporting_party(connection, sealer, number)})
+    return sorted(missing if rule.audience is Audience.undecided else standing.present)
 
 
 async def _bound(connection: Connection, audience: Audience, number: str, said: Mapping[str, str]) -> Sequence[int]:
@@ -123,12 +128,18 @@ class Wording:
             language: self.book.text(
                 template, rule, language, row.said,
                 {**told, "date": worded_date(day, language), "routes": _listed(open_routes, language)}, self._name,
+                self._cause,
             )
             for language in LANGUAGES
         }  # fmt: skip
 
     def _name(self, unit: str) -> str:
         return self._rules.units.known(names.last(unit)).name
+
+    def _cause(self, limit: str, cause: str, language: str) -> str:
+        """Return the cause of a pause in words, as the limit has it; the code of one it no longer has."""
+        known = self._rules.clocks.get(limit).pause(cause) if limit in self._rules.clocks.names() else None
+        return cause if known is None else known.en if language == "en" else known.zh
 
 
 def _listed(open_routes: Sequence[OpenRoute], language: str) -> str:

@@ -45,13 +45,13 @@ def name_of(number: str, objection: int) -> str:
 async def add(connection: Connection, number: str, **columns: object) -> Objection:
     """Store an objection and return its row."""
     return await rows.add(
-        connection, Objection, "objection", {"number": number}, state=ObjectionState.MADE, **columns
+        connection, Objection, "objection", {"number": number}, rows.PAGED, state=ObjectionState.MADE, **columns
     )  # fmt: skip
 
 
 async def next_of(connection: Connection, number: str) -> int:
     """Return the number of the next objection of a locked case."""
-    return await rows.next_of(connection, Objection.objection, number=number)
+    return await rows.next_of(connection, Objection.objection, rows.PAGED, number=number)
 
 
 async def get(connection: Connection, number: str, objection: int) -> Objection:

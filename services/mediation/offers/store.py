@@ -31,7 +31,7 @@ async def next_of(connection: Connection, number: str, task: int) -> int:
     """Return the number of the next offer of a locked case; OFFER_OPEN while one about the same is not answered."""
     if await connection.scalar(_OPEN, {"number": number, "task": task}):
         raise CaseError(Reason.OFFER_OPEN)
-    return await rows.next_of(connection, Offer.offer, number=number)
+    return await rows.next_of(connection, Offer.offer, rows.PAGED, number=number)
 
 
 async def add(connection: Connection, **columns: object) -> Offer:

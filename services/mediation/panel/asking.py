@@ -12,8 +12,10 @@ from casework.mediation.choosing import (
     PanelState,
     conflict_of,
     must_be_free,
+    settled,
     takes_from,
 )
+from casework.mediation.course import PeopleStanding
 from services.kit.clocks import clocks
 from services.kit.clocks.clocks import Firing
 from services.kit.command import Work
@@ -27,9 +29,16 @@ ANSWER = "mediator_answer"
 """Rule of the clock: so long a member has to answer, as the mediator does."""
 
 
-def key(member: int) -> str:
-    """Return the key of the clock of a member who was asked."""
-    return f"panel-{member}"
+def _key(member: PanelMember) -> str:
+    """Return the key of the clock of a member who is asked: another one each time, with the member's number last."""
+    return f"panel-{member.version}-{member.member}"
+
+
+async def stop(work: Work, case: Case, member: PanelMember, *, met: bool = True) -> None:
+    """Stop the clock of a member's answer."""
+    # The first is of a member who was asked when nobody was asked twice.
+    for keys in (f"panel-{member.member}", f"panel-%-{member.member}"):
+        await work.stop(case.number, keys, met=met)
 
 
 async def second(
@@ -61,10 +70,10 @@ async def must_not_be_on_it(work: Work, case: Case, subject: str, field: str) ->
 async def ask(work: Work, case: Case, member: PanelMember) -> None:
     """Start the clock of a member's answer, in the member's own list of work."""
     await work.start_clock(
-        case.number, key(member.member), ANSWER, subject=names.panel_name(case.number, member.member), unit=case.unit,
+        case.number, _key(member), ANSWER, subject=names.panel_name(case.number, member.member), unit=case.unit,
         at=work.now,
     )  # fmt: skip
-    await clocks.take(work.connection, case.number, key(member.member), member.subject)
+    await clocks.take(work.connection, case.number, _key(member), member.subject)
     await tell(work, case, member, "PanelMemberAsked")
 
 
@@ -78,7 +87,7 @@ async def leave(
     work: Work, case: Case, member: PanelMember, state: PanelState, reason: LeavingReason | None
 ) -> PanelMember:  # fmt: skip
     """End a member's part, and return the new row."""
-    await work.stop(case.number, key(member.member), met=False)
+    await stop(work, case, member, met=False)
     member = await store.change(work.connection, member, state=state, reason=reason, ended_at=work.now)
     await tell(work, case, member, "PanelMemberLeft", state=state.name, reason=reason.name if reason else "")
     return member
@@ -98,6 +107,28 @@ async def review(work: Work, case: Case, against: Against) -> None:
             continue
         if conflict_of(member.subject, member.unit, against) is not Conflict.NONE:
             await leave(work, case, member, PanelState.ENDED, LeavingReason.CONFLICT)
+
+
+async def settle(work: Work, case: Case, people: PeopleStanding) -> None:
+    """Let each assessor depend on the parties there are now: on one who joined, and no longer on one who left.
+
+    A member to whom a new party has not agreed is proposed again, and takes no part until then. Who has an account is
+    asked again as well: about the new party nothing was disclosed.
+    """
+    for member in await store.live(work.connection, case.number):
+        if member.role is not PanelRole.ASSESSOR:
+            continue
+        state = settled(member.state, people.present, member.agreed, has_account=bool(member.subject))
+        if state is member.state:
+            continue
+        await stop(work, case, member, met=False)
+        there = work.now if state is PanelState.ACCEPTED else member.accepted_at
+        member = await store.change(work.connection, member, state=state, accepted_at=there)
+        if state is PanelState.ASKED:
+            await ask(work, case, member)
+        else:
+            joined = state is PanelState.ACCEPTED
+            await tell(work, case, member, "PanelMemberJoined" if joined else "PanelMemberProposed")
 
 
 async def make_room(work: Work, case: Case, subject: str) -> None:

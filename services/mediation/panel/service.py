@@ -141,8 +141,11 @@ class PanelServicer(Servicer, panel_pb2_grpc.PanelServiceServicer):
             member = await store.change(work.connection, member, **disclosed)
             return view.member(await asking.leave(work, case, member, PanelState.DISCLOSED, LeavingReason.CONFLICT))
         against = await mediators.against(work.connection, self.sealer, case, row.round)
+        if member.accepted_at is not None:
+            # Asked again, since a party joined: the own part is what bars them from others.
+            against = replace(against, barred=against.barred - {member.subject})
         choosing.must_be_free(member.subject, member.unit, against)
-        await work.stop(case.number, asking.key(member.member))
+        await asking.stop(work, case, member)
         barred = BARRED_TO_MEDIATOR if second else BARRED_TO_ASSESSOR
         await people.bar(work.connection, case.number, member.subject, sorted(barred), work.now)
         member = await store.change(work.connection, member, state=PanelState.ACCEPTED, accepted_at=work.now)

@@ -24,6 +24,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
@@ -39,7 +40,15 @@ from services.kit.storage.sealing import SealedBytes, WrappedKey
 from services.mediation.models.cases import Case
 from services.mediation.models.consents import Consent, Mediation
 from services.mediation.models.mediators import Ask, PanelMember
-from services.mediation.models.people import AgentInvitation, BarredRole, Companion, Invitation, KeptSide, Party
+from services.mediation.models.people import (
+    AgentInvitation,
+    BarredRole,
+    Companion,
+    IdentityCheck,
+    Invitation,
+    KeptSide,
+    Party,
+)
 from services.mediation.models.safeguards import Alert, Screening
 
 # Parameters of several statements, each with its type.
@@ -112,6 +121,15 @@ _SAID_TO_EXTENSION = (
 )
 _GET_PARTY = select(Party).where(Party.number == _NUMBER, Party.party == _PARTY)
 _OF_SUBJECT = select(Party.party).where(Party.number == _NUMBER, Party.subject == _SUBJECT, Party.subject != "")
+_ACCOUNTS = select(
+    union(
+        select(KeptSide.subject).where(KeptSide.number == _NUMBER),
+        select(Party.subject).where(Party.number == _NUMBER, Party.subject != ""),
+        select(Companion.subject).where(Companion.number == _NUMBER, Companion.subject != ""),
+    )
+    .subquery()
+    .c.subject
+)
 _LIST_PARTIES = select(Party).where(Party.number == _NUMBER, Party.party > _BEHIND).order_by(Party.party).limit(_LIMIT)
 _REJOIN = (
     update(Party)
@@ -226,11 +244,28 @@ async def get_party(connection: Connection, number: str, party: int) -> Party:
     return rows.not_found(row, names.party_name(number, party))
 
 
+async def add_check(connection: Connection, party: Party, **columns: object) -> None:
+    """Store the result of a check of a party's identity; its case is locked."""
+    key = {"number": party.number, "party": party.party}
+    await rows.add(connection, IdentityCheck, "check_no", key, **columns)
+
+
+async def forget_check(connection: Connection, party: Party, at: datetime, by: str) -> None:
+    """Store that a party's identity has to be checked anew."""
+    await add_check(connection, party, document=0, matches=False, checked_at=at, checked_by=by)
+
+
 async def names_of(connection: Connection, number: str, subject: str) -> list[str]:
     """Return the names of the parties of a case that somebody signs in for."""
     found = await connection.execute(_OF_SUBJECT, {"number": number, "subject": subject})
     invited = [subject] if subject.startswith(f"{names.case_name(number)}/parties/") else []
     return [*(names.party_name(number, party) for (party,) in found), *invited]
+
+
+async def accounts(connection: Connection, number: str) -> frozenset[str]:
+    """Return the accounts that ever signed in for a party of a case, or beside one."""
+    found = await connection.execute(_ACCOUNTS, {"number": number})
+    return frozenset(subject for (subject,) in found)
 
 
 async def list_parties(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Party]:
@@ -255,7 +290,7 @@ async def by_phone(connection: Connection, index: bytes, unit: str) -> list[Call
 
 async def add_companion(connection: Connection, number: str, at: datetime, **columns: object) -> Companion:
     """Add a companion under the next number of its case and return the row; the case must be locked."""
-    return await rows.add(connection, Companion, "companion", {"number": number}, started_at=at, **columns)
+    return await rows.add(connection, Companion, "companion", {"number": number}, rows.PAGED, started_at=at, **columns)
 
 
 async def get_companion(connection: Connection, number: str, companion: int) -> Companion:

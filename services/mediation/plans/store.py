@@ -25,6 +25,12 @@ _LAST = (
     .order_by(PlanVersion.plan_version.desc())
     .limit(bindparam("limit", type_=Integer))
 )
+_VERSIONS = (
+    select(PlanVersion)
+    .where(PlanVersion.number == _NUMBER, PlanVersion.plan_version >= bindparam("since", type_=Integer))
+    .order_by(PlanVersion.plan_version)
+    .limit(bindparam("limit", type_=Integer))
+)
 _CURRENT = select(func.max(PlanVersion.plan_version)).where(PlanVersion.number == _NUMBER)
 _OPEN = select(select(PlanChange.change).where(PlanChange.number == _NUMBER, _IS_OPEN).exists())
 _LAPSE = (
@@ -70,9 +76,9 @@ async def current(connection: Connection, number: str) -> int:
     return await connection.scalar(_CURRENT, {"number": number}) or 0
 
 
-async def versions(connection: Connection, number: str) -> Sequence[PlanVersion]:
-    """Return all versions of a plan, oldest first."""
-    return await rows.find(connection, PlanVersion, PlanVersion.plan_version, number=number)
+async def versions(connection: Connection, number: str, since: int, limit: int) -> Sequence[PlanVersion]:
+    """Return versions of a plan from this one on, oldest first."""
+    return list(await connection.execute(_VERSIONS, {"number": number, "since": since, "limit": limit}))
 
 
 async def version(connection: Connection, number: str, plan_version: int) -> PlanVersion:

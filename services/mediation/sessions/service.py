@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pb.mediation.v1 import sessions_pb2 as pb
@@ -16,6 +16,7 @@ from casework.mediation import session as rules_of
 from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.course import Scope
 from casework.mediation.session import SessionKind, SessionState, Venue
+from services.kit import dates
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import instant
 from services.kit.serving.access import Context, current_call
@@ -102,6 +103,20 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
             sessions=[view.session(each, wishes) for each in sittings if self._sees(each, mine, people)]
         )
 
+    async def ListOwnSessions(self, request: pb.ListOwnSessionsRequest, context: Context) -> pb.ListOwnSessionsResponse:
+        """Return the sessions of a day that the caller mediates, by their time."""
+        call = current_call()
+        call.require(call.caller.unit)
+        day = dates.read(request.date, "date") if request.HasField("date") else dates.today(self.time.now())
+        start = dates.first_second(day)
+        async with self.database.read() as connection:
+            rows = await store.of_a_day(connection, call.caller.subject, Period(start, start + timedelta(days=1)))
+            shown = [
+                view.session(await with_parts(connection, row), await store.time_wishes(connection, row.number))
+                for row in rows
+            ]
+        return pb.ListOwnSessionsResponse(sessions=shown)
+
     async def GetSessionContent(self, request: pb.GetSessionContentRequest, context: Context) -> pb.SessionContent:
         """Return the place and, to staff, the names of those who attended; this is logged."""
         call, number = current_call(), names.number_of(request.name)
@@ -147,8 +162,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         case, row, _ = await self._session(request, work)
         state = rules_of.move(row.state, SessionState.HELD)
         sitting = await with_parts(work.connection, row)
-        came = {Fact.A_PARTY_CAME: sitting.a_party_came, Fact.A_MEDIATOR_CAME: sitting.a_mediator_came}
-        must_hold(Act.HOLD_SESSION, came)
+        _must_have_been_held(sitting)
         return await self._end(work, case, row, state, "SessionHeld")
 
     @command(pb.Session)
@@ -172,10 +186,11 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         await attending.fill_in(work.connection, case, people, request.attendances, under)
         rows = [self._attendance(each, row, under) for each in request.attendances]
         await store.attend(work.connection, rows)
-        changed = await store.change(work.connection, row, work.now)
+        sitting = await with_parts(work.connection, await store.change(work.connection, row, work.now))
+        _must_stay_possible(sitting)
         payload = {"session": row.session, "attendances": len(rows)}
         await work.append(NewEvent(row.number, "AttendanceRecorded", case.unit, payload))
-        return view.session(await with_parts(work.connection, changed))
+        return view.session(sitting)
 
     @command(pb.JointWish)
     async def AskJointSession(self, request: pb.AskJointSessionRequest, work: Work) -> pb.JointWish:
@@ -296,6 +311,20 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
 def _own(wishes: Iterable[TimeWish], mine: frozenset[int] | None) -> list[TimeWish]:
     """Return the requests for another time that the caller may see: a party sees only its own."""
     return [each for each in wishes if mine is None or each.party in mine]
+
+
+def _must_have_been_held(sitting: Sitting) -> None:
+    """Raise CONTRADICTED if a session was held by nobody, or with nobody."""
+    came = {Fact.A_PARTY_CAME: sitting.a_party_came, Fact.A_MEDIATOR_CAME: sitting.a_mediator_came}
+    must_hold(Act.HOLD_SESSION, came)
+
+
+def _must_stay_possible(sitting: Sitting) -> None:
+    """Raise CONTRADICTED if a corrected attendance makes nonsense of what was recorded: a signature, a session held."""
+    signed = sitting.read_backs | sitting.signed
+    must_hold(Act.CORRECT_ATTENDANCE, {Fact.WHO_SIGNED_CAME: not signed & sitting.absent})
+    if sitting.row.state is SessionState.HELD:
+        _must_have_been_held(sitting)
 
 
 def _must_be_possible(each: pb.Attendance, now: datetime) -> None:

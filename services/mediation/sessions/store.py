@@ -14,12 +14,16 @@ from sqlalchemy.orm import load_only
 
 from casework import names
 from casework.errors import CaseError, Reason
+from casework.mediation.choosing import PanelRole, PanelState
+from casework.mediation.course import MediationState
 from casework.mediation.session import SessionState
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.models import Numbered
 from services.kit.storage.rows import not_found
 from services.mediation.models.cases import Case
+from services.mediation.models.consents import Mediation
+from services.mediation.models.mediators import PanelMember
 from services.mediation.models.people import Party
 from services.mediation.models.safeguards import Screening
 from services.mediation.models.sessions import (
@@ -117,6 +121,26 @@ _BREAK_OFF = (
     .returning(Session.session, Session.state)
 )
 _UNIT = select(Case.unit).where(Case.number == _NUMBER)
+_USER = bindparam("user", type_=Text)
+_OF_A_DAY = (
+    select(Session)
+    .where(
+        Session.number.in_(
+            select(Mediation.number)
+            .where(Mediation.mediator == _USER, Mediation.state == MediationState.MEDIATING)
+            .union_all(
+                select(PanelMember.number).where(
+                    PanelMember.subject == _USER,
+                    PanelMember.role == PanelRole.SECOND_MEDIATOR,
+                    PanelMember.state == PanelState.ACCEPTED,
+                )
+            )
+        ),
+        Session.during.op("&&")(bindparam("during", type_=During)),
+    )
+    .order_by(func.lower(Session.during), Session.number, Session.session)
+    .limit(200)
+)
 
 
 async def add_room(connection: Connection, room: Mapping[str, Any]) -> Room:
@@ -167,6 +191,11 @@ async def get(connection: Connection, number: str, session: int) -> Session:
 async def of_case(connection: Connection, number: str) -> Sequence[Session]:
     """Return the sessions of a case, in order."""
     return await rows.find(connection, Session, Session.session, number=number)
+
+
+async def of_a_day(connection: Connection, user: str, during: Period) -> Sequence[Session]:
+    """Return the sessions at that time in the mediations that a user conducts, of record or as second mediator."""
+    return await connection.execute(_OF_A_DAY, {"user": user, "during": during})
 
 
 async def change(connection: Connection, row: Session, at: datetime, **columns: object) -> Session:

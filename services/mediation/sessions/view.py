@@ -58,6 +58,12 @@ class Sitting:
         return {each.party for each in recorded if each.presence in CAME}
 
     @property
+    def absent(self) -> set[int]:
+        """The parties recorded as absent."""
+        absent = AttendeeRole.PARTY, Presence.ABSENT
+        return {each.party for each in self.attendances if (each.role, each.presence) == absent}
+
+    @property
     def a_party_came(self) -> bool:
         """Whether the attendance of a party, or of somebody who speaks for one, is recorded."""
         of_party = (AttendeeRole.PARTY, AttendeeRole.REPRESENTATIVE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import orjson
 from pb.escalation.v1 import statistics_pb2 as pb
 from pb.escalation.v1 import statistics_pb2_grpc
@@ -49,20 +51,56 @@ class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer
             for cell in counted.cells
         ]
         rows.append([words.TOTAL[english], "total", SUPPRESSED if counted.total_suppressed else counted.total])
-        if request.form == pb.STATISTICS_FORM_XLSX:
-            unit = self.rules.units.known(names.last(counted.unit)).name
-            title = f"{unit} {counted.period} {words.TITLE[english]}"
-            widths = (44, 24, 12)
-            content = writing.as_xlsx(rows, counted.period, title=title, widths=widths, ruled=True, upright=True)
-            kind, suffix = writing.XLSX_TYPE, "xlsx"
-        else:
-            content, kind, suffix = writing.as_csv(rows), writing.CSV_TYPE, "csv"
-        return pb.StatisticsFile(file_name=f"{name}.{suffix}", media_type=kind, content=content)
+        unit = self.rules.units.known(names.last(counted.unit)).name
+        title = f"{unit} {counted.period} {words.TITLE[english]}"
+        return self._file(request.form, name, rows, counted.period, title, (44, 24, 12), upright=True)
+
+    @staticmethod
+    def _file(
+        form: int, name: str, rows: Sequence[Sequence[str | int]], sheet: str, title: str, widths: Sequence[int], *,
+        upright: bool = False,
+    ) -> pb.StatisticsFile:  # fmt: skip
+        """Return lines as a file of the requested form."""
+        if form == pb.STATISTICS_FORM_XLSX:
+            content = writing.as_xlsx(rows, sheet, title=title, widths=widths, ruled=True, upright=upright)
+            return pb.StatisticsFile(file_name=f"{name}.xlsx", media_type=writing.XLSX_TYPE, content=content)
+        return pb.StatisticsFile(
+            file_name=f"{name}.csv", media_type=writing.CSV_TYPE, content=writing.as_csv(rows)
+        )  # fmt: skip
 
     async def GetHandlingStatistics(
         self, request: pb.GetHandlingStatisticsRequest, context: Context
     ) -> pb.HandlingStatistics:
         """Return how long matters were open and three separate rates, as a whole and by a property."""
+        unit, period, found = await self._handled(request)
+        groups = [pb.HandlingGroup(key=key, figures=_figures(each)) for key, each in found.items()]
+        return pb.HandlingStatistics(
+            unit=names.unit_name(unit), period=period, by=request.by,
+            whole=_figures(sum(found.values(), Handling())), groups=groups if request.by else [],
+        )  # fmt: skip
+
+    async def ExportHandlingStatistics(
+        self, request: pb.ExportHandlingStatisticsRequest, context: Context
+    ) -> pb.StatisticsFile:
+        """Return the same days and rates as a file, in words of the caller's language."""
+        unit, period, found = await self._handled(request)
+        english, by = current_call().language == "en", By(request.by or By.FIELD).name.lower()
+        first = [words.HEADINGS[by][english], words.CODE[english]] if request.by else [words.TOTAL[english]]
+        rows: list[list[str | int]] = [[*first, *(each[english] for each in words.HANDLING)]]
+        if request.by:
+            rows += [
+                [self._called(by, key, english), key, *words.figures(each, english)] for key, each in found.items()
+            ]
+        whole = [words.TOTAL[english], "total"][: len(first)]
+        rows.append([*whole, *words.figures(sum(found.values(), Handling()), english)])
+        called = self.rules.units.known(unit).name
+        title = f"{called} {period} {words.HANDLING_TITLE[english]}"
+        return self._file(request.form, f"{unit}-{period}-handling", rows, period, title, (20, 14, *[9] * 19))
+
+    async def _handled(
+        self, request: pb.GetHandlingStatisticsRequest | pb.ExportHandlingStatisticsRequest
+    ) -> tuple[str, str, dict[str, Handling]]:
+        """Return unit, period and figures by key, of what the caller may see."""
         unit, period = scope.asked(request.unit), reporting_period(request.period)
         by = By(request.by) if request.by else By.FIELD
         if by not in _GROUPED:
@@ -70,11 +108,7 @@ class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer
         end, key = min(period.ends_at, self.time.now()), counting.key_of(by, unit, self.rules)
         async with self.database.read() as connection:
             found = await counting.handling(connection, scope.subtree(unit), period.starts_at, end, by, key)
-        groups = [pb.HandlingGroup(key=key, figures=_figures(each)) for key, each in found.items()]
-        return pb.HandlingStatistics(
-            unit=names.unit_name(unit), period=period.name, by=request.by,
-            whole=_figures(sum(found.values(), Handling())), groups=groups if request.by else [],
-        )  # fmt: skip
+        return unit, period.name, dict(found)
 
     async def GetStatisticsMap(self, request: pb.GetStatisticsMapRequest, context: Context) -> pb.StatisticsFile:
         """Return the counts by place as GeoJSON; a suppressed count is null."""

@@ -35,6 +35,7 @@ class Assigning(LedgerBase):
         place = self.known(told.place, "matter.place")
         keeper = rules_of.keeper_of(self.rules.units, place, level, "matter.level")
         work.call.require(keeper)
+        rules_of.may_put_forward(self.rules.units, work.call.caller.unit, keeper, "matter.level")
         category = told.category.removeprefix("categories/")
         if category not in self.rules.categories:
             raise field_error("matter.category", Reason.UNKNOWN_CATEGORY, category)

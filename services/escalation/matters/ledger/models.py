@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import ForeignKey, Identity, Index
+from sqlalchemy import ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.matters.matter import Found
@@ -85,7 +85,10 @@ class MatterVersion(EscalationModel):
     """A version of a matter."""
 
     __tablename__ = "matter_versions"
-    __table_args__ = ({"comment": "Every version of a matter: who, when, what changed; what was said with it sealed."},)
+    __table_args__ = (
+        Index("matter_versions_first", "unit", "number", postgresql_where=text("version = 1")),
+        {"comment": "Every version of a matter: who, when, what changed; what was said with it sealed."},
+    )
 
     number: Mapped[Code] = mapped_column(ForeignKey("matters.number"), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)

@@ -39,11 +39,12 @@ class Reading(LedgerBase):
     async def GetMatter(self, request: pb.GetMatterRequest, context: Context) -> pb.Matter:
         """Return a matter without its texts."""
         async with self.database.read() as connection:
-            row = await self._seen(connection, request.name)
-            return view.whole(
+            row = await self._seen(connection, request.name, author=True)
+            shown = view.whole(
                 row, self._today(), current_call().language, await store.grading(connection, row.number),
                 await store.assignments(connection, row), await store.look_backs(connection, row),
             )  # fmt: skip
+        return self.tagged(shown)
 
     async def ListMatterEvidence(
         self, request: pb.ListMatterEvidenceRequest, context: Context
@@ -99,7 +100,7 @@ class Reading(LedgerBase):
         behind = paging.read(request.page_token, "matters", paging.day, paging.key)
         async with self.database.read() as connection:
             found = await listing.listed(connection, wanted, behind and (behind[0], behind[1]), size + 1)
-        reply = pb.ListMattersResponse(matters=[view.matter(row, wanted.today) for row in found[:size]])
+        reply = pb.ListMattersResponse(matters=[self.tagged(view.matter(row, wanted.today)) for row in found[:size]])
         reply.next_page_token = paging.following(found, size, "matters", lambda end: (end.urgent_on, end.number))
         return reply
 
@@ -108,19 +109,25 @@ class Reading(LedgerBase):
         wanted, reply = self._wanted(request), pb.CountMattersResponse()
         async with self.database.read() as connection:
             found = await listing.counted(connection, wanted)
+        fields: dict[str, pb.MatterCount] = {}
         for row in found:
             count = {"count": row.matters, "overdue": row.overdue}
             match row.kind:
-                case 15:
+                case listing.ALL:
                     reply.total, reply.overdue = row.matters, row.overdue
-                case 7:
+                case listing.BY_STATE:
                     reply.states.add(state=row.state, **count)
-                case 11:
+                case listing.BY_GRADE:
                     reply.grades.add(grade=row.grade, **count)
-                case 13:
+                case listing.BY_LEVEL:
                     reply.levels.add(level=MatterLevel[row.level.upper()], **count)
-                case _:
+                case listing.BY_UNIT:
                     reply.units.add(unit=names.unit_name(row.answers), **count)
+                case _:
+                    key = self.rules.fields.of(row.category)
+                    held = fields.setdefault(key, pb.MatterCount(field=key))
+                    held.count, held.overdue = held.count + row.matters, held.overdue + row.overdue
+        reply.fields.extend(fields[key] for key in sorted(fields))
         return reply
 
     async def ListMatterHistory(
@@ -164,28 +171,40 @@ class Reading(LedgerBase):
                 raise field_error("unit", Reason.INVALID_FIELD, f"more than {_MOST} matters: ask for fewer")
             sealed = await listing.sealed_of(connection, [row.number for row in found])
             await store.note_reading(connection, [row.number for row in found], self.time.now(), call)
-        unit = self.rules.units.known(wanted.unit)
-        lines = export.lines(found, sealed, self.rules, self.sealer, wanted.today)
-        content = await asyncio.to_thread(sheet.workbook, unit.name, wanted.today, lines)
+        unit, english = self.rules.units.known(wanted.unit), call.language == "en"
+        lines = export.lines(found, sealed, self.rules, self.sealer, wanted.today, english=english)
+        as_csv = request.form == pb.MATTER_FILE_FORM_CSV
+        made = await asyncio.to_thread(sheet.file, unit.name, wanted.today, lines, english=english, as_csv=as_csv)
+        content = made.content
         first = pb.ExportMattersResponse(
-            file_name=f"matters-{unit.code}-{wanted.today:%Y%m%d}.xlsx", media_type=sheet.MEDIA_TYPE,
+            file_name=f"matters-{unit.code}-{wanted.today:%Y%m%d}.{made.suffix}", media_type=made.media_type,
             count=len(found), sha256=hashlib.sha256(content).hexdigest(), chunk=content[:_CHUNK],
         )  # fmt: skip
         yield first
         for start in range(_CHUNK, len(content), _CHUNK):
             yield pb.ExportMattersResponse(chunk=content[start : start + _CHUNK])
 
-    async def _seen(self, connection: Connection, name: str) -> Matter:
-        """Return the matter that a name belongs to, if the caller may read it for one of its units."""
+    async def _seen(self, connection: Connection, name: str, *, author: bool = False) -> Matter:
+        """Return the matter that a name belongs to, if the caller may read it for one of its units, or its author's."""
         row = await store.get(connection, names.number_of(name))
-        current_call().require_any(await course.units_of(connection, row))
+        put_forward = (await store.author_unit(connection, row.number),) if author else ()
+        units = (*await course.units_of(connection, row), *put_forward)
+        current_call().require_any(unit for unit in units if unit)
         return row
 
     def _wanted(self, request: pb.ListMattersRequest | pb.CountMattersRequest | pb.ExportMattersRequest) -> Wanted:
         """Return the filters of a request, within what the caller may see."""
         unit = current_call().scope(names.last(request.unit))
         level = course.column_of(MatterLevel(request.level)) if request.level else ""
-        return Wanted(unit, self._today(), level, request.state, request.grade, request.overdue)
+        categories = self._of_field(request.field) if request.field else None
+        return Wanted(unit, self._today(), level, request.state, request.grade, request.overdue, categories)
+
+    def _of_field(self, key: str) -> list[str]:
+        """Return the categories of a field; INVALID_FIELD if there is no such field."""
+        fields = self.rules.fields
+        if key not in {each.key for each in fields.fields}:
+            raise field_error("field", Reason.INVALID_FIELD, ", ".join(each.key for each in fields.fields))
+        return [each.id for each in self.rules.categories if fields.of(each.id) == key]
 
     def _today(self) -> date:
         return dates.today(self.time.now())

@@ -61,7 +61,13 @@ class LedgerBase(Servicer):
 
     async def shown(self, work: Work, row: Matter) -> pb.Matter:
         """Return a matter as GetMatter returns it."""
-        return view.whole(
+        shown = view.whole(
             row, dates.today(work.now), work.call.language, await store.grading(work.connection, row.number),
             await store.assignments(work.connection, row), await store.look_backs(work.connection, row),
         )  # fmt: skip
+        return self.tagged(shown)
+
+    def tagged(self, shown: pb.Matter) -> pb.Matter:
+        """Return a matter with its field (领域), which follows from its category."""
+        shown.field = self.rules.fields.of(shown.category.removeprefix("categories/"))
+        return shown

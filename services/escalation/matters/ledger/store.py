@@ -39,6 +39,7 @@ _END = (
 _GRADING = (
     select(MatterGrading).where(MatterGrading.number == _NUMBER).order_by(MatterGrading.grading.desc()).limit(1)
 )  # fmt: skip
+_AUTHOR = select(MatterVersion.unit).where(MatterVersion.number == _NUMBER, MatterVersion.version == 1)
 _UNITS = (
     select(MatterAssignment.unit)
     .where(MatterAssignment.number == _NUMBER)
@@ -148,6 +149,11 @@ async def part_units(connection: Connection, number: str) -> list[str]:
     return [unit for (unit,) in await connection.execute(_UNITS, {"number": number})]
 
 
+async def author_unit(connection: Connection, number: str) -> str:
+    """Return the unit that put a matter on a ledger."""
+    return await connection.scalar(_AUTHOR, {"number": number}) or ""
+
+
 async def assignment(connection: Connection, number: str, assignment: int) -> MatterAssignment:
     """Return a unit's part; NOT_FOUND where there is none."""
     name = f"{names.file_name(number)}/assignments/{assignment}"
@@ -172,6 +178,7 @@ async def report(connection: Connection, part: MatterAssignment, entry: int, **c
         MatterProgress,
         "progress",
         {"number": part.number},
+        rows.FEW,
         assignment=part.assignment,
         unit=part.unit,
         entry=entry,
@@ -187,7 +194,7 @@ async def workers(connection: Connection, matter: Matter) -> frozenset[str]:
 
 async def add_evidence(connection: Connection, number: str, **columns: object) -> MatterEvidence:
     """Store a piece of evidence and return its row."""
-    return await rows.add(connection, MatterEvidence, "evidence", {"number": number}, **columns)
+    return await rows.add(connection, MatterEvidence, "evidence", {"number": number}, rows.FEW, **columns)
 
 
 async def evidence(connection: Connection, number: str, behind: int, limit: int) -> Sequence[MatterEvidence]:

@@ -1,7 +1,7 @@
 """First layer: escalations of cases."""
 
-from services.kit.storage.ledger_tables import first_layer
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.ledger_tables import first_layer
 
 revision = "0001"
 down_revision = None

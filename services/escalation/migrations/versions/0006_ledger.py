@@ -1,7 +1,7 @@
 """The ledger of matters: who does what by when, what was reported, checked and looked back at, every version."""
 
-from services.kit.storage.ledger_tables import REFUSE
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.ledger_tables import REFUSE
 
 revision = "0006"
 down_revision = "0005"

@@ -1,7 +1,7 @@
 """Facts: what supervision counts, digests kept for the record, assessments, fixes of rules."""
 
-from services.kit.storage.ledger_tables import REFUSE
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.ledger_tables import REFUSE
 
 revision = "0010"
 down_revision = "0009"

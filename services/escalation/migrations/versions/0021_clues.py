@@ -1,7 +1,7 @@
 """Clues about matters and units, and what they were used for."""
 
-from services.kit.storage.clock_tables import shown
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.clock_tables import shown
 
 revision = "0021"
 down_revision = "0020"

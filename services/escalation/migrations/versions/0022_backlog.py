@@ -1,7 +1,7 @@
 """Plans to clear the backlog, and into which matter a report was merged."""
 
-from services.kit.storage.clock_tables import shown
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.clock_tables import shown
 
 revision = "0022"
 down_revision = "0021"

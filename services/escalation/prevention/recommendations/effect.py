@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from pb.escalation.v1 import recommendations_pb2 as pb
 
@@ -11,6 +11,7 @@ from casework.supervision.prevention.cluster import ClusterRule, Counted, effect
 from casework.supervision.prevention.cluster_words import effect_told
 from services.escalation.prevention.recommendations import clusters, view
 from services.escalation.prevention.recommendations.models import Recommendation
+from services.kit import dates
 from services.kit.instants import stamp
 from services.kit.storage.database import Connection
 
@@ -22,7 +23,8 @@ async def measured(
     if row.served_at is None:
         raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
     begins = row.served_at + timedelta(days=rule.effect.transition_days)
-    ends = min(now, begins + timedelta(days=rule.effect.window_days))
+    # Once it is closed the days after are those that were counted then.
+    ends = min(row.closed_at or now, begins + timedelta(days=rule.effect.window_days))
     # As many days before as after: apart from seasons, the recommendation is the only difference.
     length = max(ends - begins, timedelta())
     since = row.served_at - length
@@ -46,6 +48,17 @@ async def measured(
     for name, value in view.ratio_of(change, hidden).items():
         setattr(found, name, value)
     return found
+
+
+def first_day(rule: ClusterRule, served_at: datetime) -> date:
+    """Return the first day on which the effect of a recommendation can be told."""
+    return dates.today(served_at + timedelta(days=rule.effect.transition_days + rule.effect.min_days)) + timedelta(1)
+
+
+def last_second(rule: ClusterRule, served_at: datetime, visited_at: datetime) -> datetime:
+    """Return by when to measure the effect: when all its days are over, a month after the visit at the earliest."""
+    over = served_at + timedelta(days=rule.effect.transition_days + rule.effect.window_days)
+    return dates.last_second(dates.today(max(over, visited_at + timedelta(days=30))))
 
 
 async def _counted(connection: Connection, row: Recommendation, start: datetime, end: datetime) -> Counted | None:

@@ -6,6 +6,7 @@ from sqlalchemy import ForeignKey, Index, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from casework.supervision.prevention.cluster import Verdict
 from casework.supervision.prevention.recommendation import (
     Adoption,
     CarryingOut,
@@ -71,6 +72,10 @@ class Recommendation(EscalationModel):
     replied_at: Mapped[Instant | None]
     visited_at: Mapped[Instant | None]
     withdrawn_at: Mapped[Instant | None]
+    closed_at: Mapped[Instant | None]
+    verdict: Mapped[Verdict | None] = mapped_column(
+        NumberedOrNone(Verdict), server_default="0", nullable=False, comment="What its effect was when it was closed."
+    )
     sealed: Mapped[SealedBytes]
     sealed_objection: Mapped[SealedBytes | None]
     sealed_decision: Mapped[SealedBytes | None]

@@ -13,6 +13,7 @@ from casework.errors import CaseError, FieldFault, Reason, field_error
 from casework.papers.numbering import year_of
 from casework.papers.scan import WORD
 from casework.supervision.prevention import recommendation as rules_of
+from casework.supervision.prevention.cluster import Verdict
 from casework.supervision.prevention.recommendation import (
     Adoption,
     CarryingOut,
@@ -227,12 +228,37 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         await work.stop(row.number, "visit-1")
         found = {each.pair: int(each.carried_out) for each in request.pairs}
         await store.answer(work.connection, row.number, "carried_out", found)
+        assert row.served_at is not None, "what was replied to was served"
+        until = effect.last_second(self.rules.clusters, row.served_at, work.now)
+        clock = await self._clock(work, row, "effect-1", "recommendation_effect", until=until)
         row = await store.change(
-            work.connection, row, state=state, visited_at=work.now, **NOTHING_DUE,
+            work.connection, row, state=state, visited_at=work.now, **clock.shown(),
             sealed_visit=await self._seal(work, file, pb.RecommendationText(visit=request.note)),
         )  # fmt: skip
         counts = {each.name.lower(): sum(one == each for one in found.values()) for each in CarryingOut}
         return await self._told(work, row, "RecommendationVisited", **counts)
+
+    @command(pb.Recommendation)
+    async def CloseRecommendation(self, request: pb.CloseRecommendationRequest, work: Work) -> pb.Recommendation:
+        """Close a recommendation with its measured effect, as somebody who neither drafted nor approved it."""
+        row, _ = await self._own(request, work)
+        state = rules_of.move(row.state, State.CLOSED)
+        if work.actor in (*row.drafters, row.approved_by):
+            raise CaseError(Reason.SAME_PERSON)
+        assert row.served_at is not None, "what was visited was served"
+        found = await effect.measured(
+            work.connection, self.rules.clusters, row, work.now, unit=work.call.caller.unit,
+            language=work.call.language,
+        )  # fmt: skip
+        verdict = Verdict(found.verdict)
+        if verdict is Verdict.TOO_EARLY:
+            first = effect.first_day(self.rules.clusters, row.served_at).isoformat()
+            raise CaseError(Reason.EFFECT_TOO_EARLY, first, day=first)
+        await work.stop(row.number, "effect-1")
+        row = await store.change(
+            work.connection, row, state=state, closed_at=work.now, verdict=verdict, **NOTHING_DUE
+        )  # fmt: skip
+        return await self._told(work, row, "RecommendationClosed", effect=verdict.name)
 
     async def GetMeasuredEffect(self, request: pb.GetMeasuredEffectRequest, context: Context) -> pb.MeasuredEffect:
         """Return the rate of similar cases before and after."""
@@ -265,8 +291,10 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         for field, code in (("unit", unit), ("addressee", addressee), ("place", place)):
             if code not in self.rules.units:
                 raise field_error(field, Reason.UNKNOWN_UNIT, code)
-        if not self.rules.units.contains(unit.partition("-")[0], place):
-            raise field_error("place", Reason.UNKNOWN_UNIT, place)
+        for field, code in (("place", place), ("addressee", addressee)):
+            # What concerns an organ of another area or of a level above is for the court or centre there.
+            if not self.rules.units.contains(unit.partition("-")[0], code):
+                raise field_error(field, Reason.UNKNOWN_UNIT, code)
         if category not in self.rules.categories:
             raise field_error("category", Reason.UNKNOWN_CATEGORY, category)
         rules_of.check_author(RecommendationKind(request.kind), unit)

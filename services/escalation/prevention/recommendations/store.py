@@ -90,7 +90,7 @@ def _listed(only_open: bool, behind: bool) -> Select[Recommendation]:
     served = and_(Recommendation.addressee.like(_UNIT), Recommendation.state.in_(sorted(WITH_DEPARTMENT)))
     found = select(Recommendation).where(or_(Recommendation.unit.like(_UNIT), served))
     if only_open:
-        found = found.where(Recommendation.visited_at.is_(None), Recommendation.withdrawn_at.is_(None))
+        found = found.where(Recommendation.closed_at.is_(None), Recommendation.withdrawn_at.is_(None))
     if behind:
         end = tuple_(bindparam("at", type_=DateTime(timezone=True)), bindparam("behind", type_=Text))
         found = found.where(tuple_(Recommendation.created_at, Recommendation.number) > end)

@@ -79,5 +79,6 @@ def recommendation(row: Recommendation, pairs: Sequence[AdvicePair]) -> pb.Recom
         visit_time=stamp(row.visited_at),
         object_time=stamp(row.objected_at),
         withdraw_time=stamp(row.withdrawn_at),
-        **numbers(state=row.state, kind=row.kind, objection=row.objection or 0),
+        close_time=stamp(row.closed_at),
+        **numbers(state=row.state, kind=row.kind, objection=row.objection or 0, effect=row.verdict or 0),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from casework import names
 from casework.clocks.calendar import LOCAL
+from casework.supervision.letters.letter import is_independent
 from casework.supervision.letters.occasion import Happening, Occasion
 from casework.supervision.raising.escalation import EscalationState
 from casework.units import ROOT, parent_code
@@ -30,6 +31,8 @@ async def consider(work: Work, occasion: Occasion) -> None:
     """
     issuer = parent_code(occasion.unit)
     if issuer is None or issuer == ROOT or work.clockwork is None or not work.call.access.knows(occasion.unit):
+        return
+    if is_independent(occasion.unit):
         return
     trigger = work.clockwork.letters.gravest(occasion, work.now.astimezone(LOCAL).date())
     if trigger is not None:

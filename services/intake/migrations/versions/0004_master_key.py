@@ -1,7 +1,7 @@
 """The fingerprint of the master key stands in the database."""
 
-from services.kit.storage.ledger_tables import MASTER_KEY
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.ledger_tables import MASTER_KEY
 
 revision = "0004"
 down_revision = "0003"

@@ -1,9 +1,9 @@
 """Erasures of reports that never became a case, holds; the access log; who signs in for a party of a case."""
 
 from services.kit.storage.access_log import POSTS, TABLE
-from services.kit.storage.ledger_tables import REFUSE
 from services.kit.storage.migration import run_script
 from services.kit.storage.standings import PARTIES
+from services.kit.storage.tables.ledger_tables import REFUSE
 
 revision = "0011"
 down_revision = "0010"

@@ -7,9 +7,9 @@ from typing import Any
 from casework.door.triage import Condition, Grade, OneOf, Row, table_faults
 from casework.supervision.matters.grade import FACTS, WORDS, GradeTable
 from services.kit.rules.document import Document
+from services.kit.rules.door.triage import WrongCondition, between
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.models import RowEntry, TriageFile
-from services.kit.rules.triage import WrongCondition, between
 
 FILE = "triage/matters.yaml"
 

@@ -17,7 +17,6 @@ from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.mediation import store as cases
 from services.mediation.course.plans.migrating import Route, move
-from services.mediation.grants import store as grants
 from services.mediation.models.cases import Case
 from services.mediation.plan_migrations import store, view
 from services.mediation.plan_migrations.models import PlanMigration, PlanMigrationRow
@@ -85,11 +84,10 @@ class PlanMigrationServicer(Servicer, plan_migrations_pb2_grpc.PlanMigrationServ
         route, units = await self._route(work.connection, row), paging.subtree(row.unit)
         rules_of.must_be_published(route.new)
         found = await store.left(work.connection, row, units, row.tried, size)
-        excluded = await grants.excluded_from(work.connection, work.call.caller.subject)
         asked = [
             await _try(work, route, each.number)
             for each in found
-            if _is_ours(work.call, each) and each.number not in excluded
+            if _is_ours(work.call, each) and each.number not in work.call.kept_from
         ]
         tried = [each for each in asked if each is not None]
         more = len(found) == size

@@ -113,14 +113,21 @@ class CasePlanServicer(Servicer, case_plan_pb2_grpc.CasePlanServiceServicer):
         self, request: pb.ListPlanVersionsRequest, context: Context
     ) -> pb.ListPlanVersionsResponse:
         """Return the versions of a plan, each with what differs from the one before."""
+        size = request.page_size or 50
+        behind = paging.read(request.page_token, "planVersions", paging.number) or 0
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.parent)
-            rows = await store.versions(connection, case.number)
+            # With the last one of the page before, from which the first of this page differs.
+            rows = await store.versions(connection, case.number, behind, size + 2)
             changes = await store.changes_of(connection, case.number)
             measures = await self._measures(connection, case)
             moved = await migrations.reasons(connection, (each.migration for each in rows if each.migration))
         opener = words.opener(self.sealer, case)
-        return pb.ListPlanVersionsResponse(versions=view.versions(rows, changes, opener, measures, moved))
+        found = [each for each in rows if each.plan_version > behind][: size + 1]
+        told = view.versions(rows, changes, opener, measures, moved)
+        reply = pb.ListPlanVersionsResponse(versions=[each for each in told if each.version > behind][:size])
+        reply.next_page_token = paging.following(found, size, "planVersions", lambda end: end.plan_version)
+        return reply
 
     async def ComparePlanVersions(self, request: pb.ComparePlanVersionsRequest, context: Context) -> pb.PlanComparison:
         """Return what differs between two versions of a plan."""

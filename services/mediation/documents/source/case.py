@@ -13,6 +13,7 @@ from pb.mediation.v1 import consent_pb2, people_pb2, safeguards_pb2
 
 from casework.case import Ground, Side, Step
 from casework.mediation.course import CompanionRole, MediationState, PartyKind, Scope
+from casework.names import index_of
 from casework.papers.chinese import LOCAL, masked
 from casework.papers.documents import (
     ConsentFacts,
@@ -26,7 +27,6 @@ from casework.papers.documents import (
     TerminationFacts,
 )
 from services.kit.rules import Rules
-from services.kit.rules.officials import OfficialsFile
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer, Sealer
 from services.mediation import keys
@@ -35,6 +35,7 @@ from services.mediation.documents.source import course, outcome, store
 from services.mediation.documents.source.store import Led
 from services.mediation.models.cases import Case
 from services.mediation.models.people import Party
+from services.mediation.officials.naming import Names, names_of
 from services.mediation.people import named as people_named
 
 _CHANNELS = {number: name.removeprefix("CHANNEL_").lower() for name, number in report_pb2.Channel.items() if number}
@@ -68,10 +69,14 @@ async def source_of(
     number = case.number
     opener = keys.reading(sealer, case) if case.sealed_key is not None or case.erased_at is not None else None
     content = keys.content_of(sealer, case)
-    parties = await parties_of(connection, number, opener, rules.officials) or parties_told(content)
     mediation = await store.led(connection, number)
+    names = await names_of(
+        connection, sealer, rules.officials, number, case.unit, content.accepted_by,
+        mediation.mediator if mediation else "",
+    )  # fmt: skip
+    parties = await parties_of(connection, number, opener, names) or parties_told(content)
     category = rules.categories.get(case.category)
-    mediator, agreed = mediator_of(mediation, rules, now), await outcome.loaded_of(connection, number, agreement)
+    mediator, agreed = mediator_of(mediation, rules, names, now), await outcome.loaded_of(connection, number, agreement)
     return DossierSource(
         number=number,
         body=body_of(rules, case.unit),
@@ -92,18 +97,20 @@ async def source_of(
         second_mediators=await store.second_mediators(connection, number),
         termination=termination_of(mediation),
         routes=tuple(await routes.open_in(connection, rules, case)),
-        sessions=await course.sessions_of(connection, number, opener, parties, mediator),
-        inquiries=await course.inquiries_of(connection, number, opener, rules.officials),
+        sessions=await course.sessions_of(connection, number, opener, parties, mediator, names),
+        inquiries=await course.inquiries_of(connection, number, opener, names),
+        proofs=await course.proofs_of(connection, number, opener),
         interpretations=await interpretations_of(connection, number, opener, parties),
         agreement=outcome.agreement_of(agreed, opener, parties),
-        performances=await outcome.performances_of(connection, agreed, parties, rules.officials),
+        performances=await outcome.performances_of(connection, agreed, parties, names),
         confirmation=await outcome.confirmation_of(connection, agreed, rules.units),
-        visits=await outcome.visits_of(connection, number, opener, parties, rules.officials),
-        dockings=await outcome.dockings_of(connection, number, rules.units),
+        visits=await outcome.visits_of(connection, number, opener, parties, names),
+        dockings=await outcome.dockings_of(connection, number, rules.units, names),
         recusals=await course.recusals_of(connection, number),
         extensions=await course.extensions_of(connection, number),
-        closing=await outcome.closing_of(connection, case, now, rules.officials),
+        closing=await outcome.closing_of(connection, case, now, names),
         retention=await outcome.retention_of(connection, number),
+        registrar=names.name(content.accepted_by, case.opened_at),
     )
 
 
@@ -111,19 +118,35 @@ async def source_of(
 
 
 async def parties_of(
-    connection: Connection, number: str, opener: CaseSealer | None, officials: OfficialsFile
+    connection: Connection, number: str, opener: CaseSealer | None, officials: Names
 ) -> tuple[PartyFacts, ...]:
     """Return the registered parties with their guardians or support persons, without hidden addresses."""
     registered = await store.parties(connection, number)
-    checks = await store.identified(connection, number)
-    identified = {subject: (at, officials.name(by, at)) for subject, at, by in checks}
+    identities = await _identities(connection, number, officials)
     hidden = await _hidden(connection, number, opener)
-    found = [_party(row, opener, row.party in hidden, identified.get(f"cases/{number}/parties/{row.party}"))
-             for row in registered]  # fmt: skip
+    found = [
+        _party(row, opener, row.party in hidden, identities.get(row.party, Identity())) for row in registered
+    ]  # fmt: skip
     for companion in await store.companions(connection, number):
         name = _details(opener, companion.sealed).display_name
         found = [_beside(each, companion.role, name) if each.party in companion.parties else each for each in found]
     return tuple(found)
+
+
+async def _identities(connection: Connection, number: str, officials: Names) -> dict[int, Identity]:
+    """Return the last identity check of each party; where there is no result, who looked for one."""
+    looked = {
+        index_of(subject): Identity(checked_at=at, checked_by=officials.name(by, at))
+        for subject, at, by in await store.identified(connection, number)
+    }
+    checked: dict[int, Identity] = {}
+    for row in await store.checks(connection, number):
+        checked.pop(row.party, None)
+        if row.document:  # otherwise name or number changed since
+            document = people_pb2.IdentityDocument.Name(row.document).removeprefix("IDENTITY_DOCUMENT_").lower()
+            by = officials.name(row.checked_by, row.checked_at)
+            checked[row.party] = Identity(document, "", row.matches, row.checked_at, by)
+    return looked | checked
 
 
 def _beside(party: PartyFacts, role: CompanionRole, name: str) -> PartyFacts:
@@ -133,15 +156,11 @@ def _beside(party: PartyFacts, role: CompanionRole, name: str) -> PartyFacts:
     return replace(party, support=name) if role is CompanionRole.SUPPORT else party
 
 
-def _party(row: Party, opener: CaseSealer | None, hidden: bool, identified: tuple[datetime, str] | None) -> PartyFacts:
+def _party(row: Party, opener: CaseSealer | None, hidden: bool, identity: Identity) -> PartyFacts:
     told = _details(opener, row.sealed)
     organisation = row.kind is PartyKind.ORGANISATION
-    identity = Identity(
-        "" if not told.id_number else "business_licence" if organisation else "id_card",
-        masked(told.id_number),
-        None,
-        *(identified or (None, "")),
-    )
+    usual = "" if not told.id_number else "business_licence" if organisation else "id_card"
+    identity = replace(identity, document=identity.document or usual, number_masked=masked(told.id_number))
     return PartyFacts(
         party=row.party,
         side=Side(row.side),
@@ -239,12 +258,12 @@ async def consents_of(connection: Connection, number: str) -> tuple[ConsentFacts
     )  # fmt: skip
 
 
-def mediator_of(mediation: Led | None, rules: Rules, now: datetime) -> MediatorFacts | None:
+def mediator_of(mediation: Led | None, rules: Rules, names: Names, now: datetime) -> MediatorFacts | None:
     """Return the mediator of record; None before one accepted."""
     if mediation is None or not mediation.mediator:
         return None
     unit = rules.units.known(mediation.mediator_unit).name if mediation.mediator_unit in rules.units else ""
-    return MediatorFacts(mediation.display_name or rules.officials.name(mediation.mediator, now), unit)
+    return MediatorFacts(mediation.display_name or names.name(mediation.mediator, now), unit)
 
 
 def termination_of(mediation: Led | None) -> TerminationFacts | None:

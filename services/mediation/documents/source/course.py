@@ -13,13 +13,20 @@ from pb.mediation.v1 import evidence_pb2, sessions_pb2
 
 from casework.clocks.calendar import LOCAL
 from casework.mediation.session import AttendeeRole, Venue
-from casework.papers.documents import Extension, Inquiry, JointSession, MediatorFacts, PartyFacts, Recusal
-from services.kit.rules.officials import OfficialsFile
+from casework.papers.documents import Extension, Inquiry, JointSession, MediatorFacts, PartyFacts, Proof, Recusal
+from casework.papers.file_type import FileType
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer
 from services.mediation.documents.source import store
 from services.mediation.documents.source.store import Held
 from services.mediation.models.sessions import Attendance
+from services.mediation.officials.naming import Names
+
+_PROOFS = {
+    FileType.JPEG: "picture", FileType.PNG: "picture", FileType.MP3: "recording", FileType.MP4: "recording",
+    FileType.M4A: "recording",
+}  # fmt: skip
+"""Of which kind a file is as proof; all others are documents."""
 
 
 async def sessions_of(
@@ -28,6 +35,7 @@ async def sessions_of(
     opener: CaseSealer | None,
     parties: tuple[PartyFacts, ...],
     mediator: MediatorFacts | None,
+    officials: Names,
 ) -> tuple[JointSession, ...]:
     """Return the joint sessions that began, with their newest records. Separate talks are not among them."""
     held, came = await store.joint_sessions(connection, number), await store.came(connection, number)
@@ -35,7 +43,9 @@ async def sessions_of(
     names = {each.party: each.name for each in parties}
     return tuple(
         replace(
-            _session(row, [each for each in came if each.session == row.session], read, names, opener, mediator),
+            _session(
+                row, [each for each in came if each.session == row.session], read, names, opener, mediator, officials
+            ),
             refused=tuple(names.get(party, "") for *of, party in refused if of == [row.session, row.record]),
         )
         for row in held
@@ -49,6 +59,7 @@ def _session(
     names: dict[int, str],
     opener: CaseSealer | None,
     mediator: MediatorFacts | None,
+    officials: Names,
 ) -> JointSession:
     content = sessions_pb2.RecordContent()
     if opener and row.record_sealed is not None:
@@ -67,7 +78,7 @@ def _session(
         place=row.room_name or _opened(opener, row.sealed),
         remote=row.venue is Venue.REMOTE,
         mediators=called(AttendeeRole.MEDIATOR) or ((mediator.name,) if mediator else ()),
-        recorder="、".join(called(AttendeeRole.RECORDER)),
+        recorder="、".join(called(AttendeeRole.RECORDER)) or officials.name(row.written_by, row.started_at),
         attendance=called(*others),
         record="\n".join(part for part in (content.statements, content.points) if part),
         result=content.result,
@@ -80,7 +91,7 @@ def _opened(opener: CaseSealer | None, sealed: bytes | None) -> str:
 
 
 async def inquiries_of(
-    connection: Connection, number: str, opener: CaseSealer | None, officials: OfficialsFile
+    connection: Connection, number: str, opener: CaseSealer | None, officials: Names
 ) -> tuple[Inquiry, ...]:
     """Return the investigations."""
     found = []
@@ -94,6 +105,19 @@ async def inquiries_of(
                     content.text, row.read_back)
         )  # fmt: skip
     return tuple(found)
+
+
+async def proofs_of(connection: Connection, number: str, opener: CaseSealer | None) -> tuple[Proof, ...]:
+    """Return what was handed in or gathered as proof."""
+    if opener is None:
+        return ()
+    return tuple(
+        Proof(
+            row.evidence, evidence_pb2.Evidence.FromString(opener.open(row.sealed)).title,
+            _PROOFS.get(row.type, "document"), row.party,
+        )
+        for row in await store.evidence(connection, number)
+    )  # fmt: skip
 
 
 async def recusals_of(connection: Connection, number: str) -> tuple[Recusal, ...]:

@@ -26,7 +26,6 @@ from casework.papers.documents import (
     Visit,
 )
 from casework.units import UnitTree
-from services.kit.rules.officials import OfficialsFile
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer
 from services.mediation.agreement import results
@@ -39,6 +38,7 @@ from services.mediation.documents.source import store
 from services.mediation.models import docking
 from services.mediation.models.agreement import AgreedClause, Part
 from services.mediation.models.cases import Case
+from services.mediation.officials.naming import Names
 
 _ORGANS = {DockingKind.COURT: "人民法院", DockingKind.POLICE: "公安机关", DockingKind.PETITION: "信访部门"}
 """What an authority is called that was not recorded."""
@@ -107,7 +107,7 @@ def _noon(day: date) -> datetime:
 
 
 async def performances_of(
-    connection: Connection, loaded: Loaded | None, parties: tuple[PartyFacts, ...], officials: OfficialsFile
+    connection: Connection, loaded: Loaded | None, parties: tuple[PartyFacts, ...], officials: Names
 ) -> tuple[PerformanceFacts, ...]:
     """Return what was performed of the agreement, in the order it was recorded; all but the last are partial."""
     if loaded is None:
@@ -144,7 +144,7 @@ async def visits_of(
     number: str,
     opener: CaseSealer | None,
     parties: tuple[PartyFacts, ...],
-    officials: OfficialsFile,
+    officials: Names,
 ) -> tuple[Visit, ...]:
     """Return the follow-up visits that were made. If the parties' answers differ, each answer is given."""
     names = {each.party: each.name for each in parties}
@@ -171,9 +171,7 @@ async def visits_of(
     return tuple(found)
 
 
-async def closing_of(
-    connection: Connection, case: Case, now: datetime, officials: OfficialsFile
-) -> ClosingFacts | None:
+async def closing_of(connection: Connection, case: Case, now: datetime, officials: Names) -> ClosingFacts | None:
     """Return how the case ended; None while it is open."""
     if case.stage is not Stage.CLOSED or case.outcome is None:
         return None
@@ -196,14 +194,21 @@ async def retention_of(connection: Connection, number: str) -> str:
     return _RETENTION[row.retention] if row else ""
 
 
-async def dockings_of(connection: Connection, number: str, units: UnitTree) -> tuple[DockingFacts, ...]:
+async def dockings_of(
+    connection: Connection, number: str, units: UnitTree, officials: Names
+) -> tuple[DockingFacts, ...]:
     """Return the dockings, without the parties' reasons."""
     references = await dockings.handed_over(connection, number)
-    found = await dockings.of_case(connection, number)
-    return tuple(_docking(row, references.get(row.docking, ""), units) for row in found)
+    found, signers = await dockings.of_case(connection, number), await store.docking_signers(connection, number)
+    return tuple(
+        _docking(
+            row, references.get(row.docking, ""), officials.name(signers.get(row.docking, ""), row.signed_at), units
+        )
+        for row in found
+    )  # fmt: skip
 
 
-def _docking(row: docking.Docking, reference: str, units: UnitTree) -> DockingFacts:
+def _docking(row: docking.Docking, reference: str, signed_by: str, units: UnitTree) -> DockingFacts:
     kind, state = row.kind, row.state
     came_to = {DockingState.AGREED, DockingState.PERFORMED, DockingState.APPLIED, DockingState.SETTLED}
     performed = {DockingState.PERFORMED, DockingState.APPLIED, DockingState.SETTLED}
@@ -216,6 +221,7 @@ def _docking(row: docking.Docking, reference: str, units: UnitTree) -> DockingFa
         entrusted=kind is DockingKind.COURT,
         sent_at=row.handed_over_at,
         signed_at=row.signed_at,
+        signed_by=signed_by,
         due_on=row.due_at.astimezone(LOCAL).date() if row.due_at else None,
         out_of_scope=False if row.result is Result.NO_CONSENT else None,
         returned_at=row.ended_at if state is DockingState.RETURNED else None,

@@ -21,10 +21,10 @@ from services.kit.storage.models import Event, Look
 from services.kit.storage.sealing import SealedBytes
 from services.mediation.models.agreement import AgreedClause, Agreement, Part
 from services.mediation.models.consents import Consent, Mediation
-from services.mediation.models.evidence import Investigation
+from services.mediation.models.evidence import Evidence, Investigation
 from services.mediation.models.fulfilment import PerformedPart
 from services.mediation.models.mediators import Ask, Mediator, PanelMember
-from services.mediation.models.people import Companion, Party
+from services.mediation.models.people import Companion, IdentityCheck, Party
 from services.mediation.models.safeguards import Screening
 from services.mediation.models.sessions import Attendance, RecordRefusal, RecordSignature, Room, Session, SessionRecord
 
@@ -100,6 +100,21 @@ async def identified(connection: Connection, number: str) -> Sequence[tuple[str,
     return await connection.execute(_IDENTIFIED, {"number": number})
 
 
+async def checks(connection: Connection, number: str) -> Sequence[IdentityCheck]:
+    """Return the results of identity checks, in order."""
+    return await rows.find(connection, IdentityCheck, IdentityCheck.party, IdentityCheck.check_no, number=number)
+
+
+async def evidence(connection: Connection, number: str) -> Sequence[Evidence]:
+    """Return the files of a case, in order."""
+    return await rows.find(connection, Evidence, Evidence.evidence, number=number)
+
+
+async def docking_signers(connection: Connection, number: str) -> dict[int, str]:
+    """Return who signed for which docking."""
+    return {told["docking"]: actor for told, actor in await connection.execute(_SIGNED, {"number": number})}
+
+
 async def consents(connection: Connection, number: str) -> Sequence[Consent]:
     """Return all answers to a step, in order."""
     return await rows.find(connection, Consent, Consent.consent, number=number)
@@ -107,7 +122,7 @@ async def consents(connection: Connection, number: str) -> Sequence[Consent]:
 
 _BEGUN = (SessionState.OPEN, SessionState.HELD, SessionState.BROKEN_OFF)
 _NEWEST = (
-    select(SessionRecord.record, SessionRecord.sealed)
+    select(SessionRecord.record, SessionRecord.sealed, SessionRecord.written_by)
     .where(SessionRecord.number == Session.number, SessionRecord.session == Session.session)
     .order_by(SessionRecord.record.desc())
     .limit(1)
@@ -117,6 +132,7 @@ _SESSIONS = (
     select(
         Session.session, Session.venue, Session.sealed, Session.started_at, Session.ended_at,
         func.coalesce(Room.display_name, ""), _NEWEST.c.record, _NEWEST.c.sealed,
+        func.coalesce(_NEWEST.c.written_by, ""),
     )
     .outerjoin(Room, Room.room == Session.room)
     .outerjoin(_NEWEST, true())
@@ -140,6 +156,9 @@ _REFUSED = (
     select(RecordRefusal.session, RecordRefusal.record, RecordRefusal.party)
     .where(RecordRefusal.number == _NUMBER, not_(_SIGNED_AFTER_ALL))
     .order_by(RecordRefusal.party)
+)
+_SIGNED = (
+    select(Event.payload, Event.actor).where(Event.number == _NUMBER, Event.kind == "DockingSigned").order_by(Event.seq)
 )
 _REPLACED = (
     select(Ask.ask, Ask.answered_at, Mediator.display_name)
@@ -177,6 +196,7 @@ class Held(NamedTuple):
     room_name: str
     record: int | None
     record_sealed: bytes | None
+    written_by: str
 
 
 async def joint_sessions(connection: Connection, number: str) -> list[Held]:

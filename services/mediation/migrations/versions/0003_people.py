@@ -1,7 +1,7 @@
 """The people of a case: parties, companions, consents, mediation, mediators, safeguards, access log."""
 
-from services.kit.storage.ledger_tables import REFUSE
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.ledger_tables import REFUSE
 
 revision = "0003"
 down_revision = "0002"

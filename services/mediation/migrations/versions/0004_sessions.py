@@ -1,7 +1,7 @@
 """Sessions: rooms, sessions, attendance, records; evidence and investigations; the caucus compartment."""
 
-from services.kit.storage.ledger_tables import REFUSE
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.ledger_tables import REFUSE
 
 revision = "0004"
 down_revision = "0003"

@@ -1,7 +1,7 @@
 """Agreement, fulfilment, judicial confirmation, closing, follow-up, dockings, numbers of documents."""
 
-from services.kit.storage.ledger_tables import REFUSE
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.ledger_tables import REFUSE
 
 revision = "0005"
 down_revision = "0004"

@@ -1,7 +1,7 @@
 """Documents: what is filed of a case, each version sealed; the number of its dossier."""
 
-from services.kit.storage.ledger_tables import REFUSE
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.ledger_tables import REFUSE
 
 revision = "0006"
 down_revision = "0005"

@@ -1,7 +1,7 @@
 """Breaches that are withdrawn, calendars that clocks are pinned to, dates that follow their clock."""
 
-from services.kit.storage.clock_tables import shown, third_layer
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.clock_tables import shown, third_layer
 
 revision = "0010"
 down_revision = "0009"

@@ -1,7 +1,7 @@
 """Grants for one case and a time; whose a consumer of the feed is."""
 
-from services.kit.storage.ledger_tables import CONSUMER_OWNERS
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.ledger_tables import CONSUMER_OWNERS
 
 revision = "0012"
 down_revision = "0011"

@@ -1,7 +1,7 @@
 """Fourteenth layer: until when a party is a minor, which side an account keeps, to whom something was confided."""
 
-from services.kit.storage.ledger_tables import REFUSE
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.ledger_tables import REFUSE
 
 revision = "0014"
 down_revision = "0013"

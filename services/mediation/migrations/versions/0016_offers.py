@@ -1,7 +1,7 @@
 """Offers of a case or a task from one unit to another."""
 
-from services.kit.storage.clock_tables import shown
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.clock_tables import shown
 
 revision = "0016"
 down_revision = "0015"

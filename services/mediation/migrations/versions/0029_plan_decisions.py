@@ -1,7 +1,7 @@
 """Until when a proposed change of a plan is decided: the date of its clock."""
 
-from services.kit.storage.clock_tables import shown
 from services.kit.storage.migration import run_script
+from services.kit.storage.tables.clock_tables import shown
 
 revision = "0029"
 down_revision = "0028"

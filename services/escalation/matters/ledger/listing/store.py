@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal_column,
     or_,
     select,
     tuple_,
@@ -45,11 +46,15 @@ _UNIT, _NUMBER = bindparam("unit", type_=Text), bindparam("number", type_=Text)
 _NUMBERS = bindparam("numbers", type_=ARRAY(Text))
 _TODAY = bindparam("today", type_=Date)
 _LIMIT = bindparam("limit", type_=Integer)
-# A matter is visible to its keeping and accountable units, and to those that ever had a part in it.
+# A matter is visible to its keeping and accountable units, to those that ever had a part in it, and to its author's.
 _SEEN = or_(
     Matter.keeper.like(_UNIT),
     Matter.unit.like(_UNIT),
     Matter.number.in_(select(MatterAssignment.number).where(MatterAssignment.unit.like(_UNIT))),
+    # Whoever put it forward finds it again.
+    Matter.number.in_(
+        select(MatterVersion.number).where(MatterVersion.unit.like(_UNIT), MatterVersion.version == literal_column("1"))
+    ),
 )
 _OVERDUE = and_(Matter.due_on < _TODAY, Matter.state.not_in(RESTS))
 _PROGRESS = (
@@ -81,31 +86,34 @@ class Wanted:
     state: int = 0
     grade: int = 0
     overdue: bool = False
+    categories: Sequence[str] | None = None
+    """Only these categories, those of a field; None for all."""
 
     @property
-    def filters(self) -> tuple[bool, bool, bool, bool]:
-        """The possible filters: level, state, grade, overdue."""
-        return bool(self.level), bool(self.state), bool(self.grade), self.overdue
+    def filters(self) -> tuple[bool, bool, bool, bool, bool]:
+        """The possible filters: level, state, grade, overdue, categories."""
+        return bool(self.level), bool(self.state), bool(self.grade), self.overdue, self.categories is not None
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of the statements."""
         return {
             "unit": paging.subtree(self.unit), "today": self.today, "level": self.level, "state": self.state,
-            "grade": self.grade,
+            "grade": self.grade, "categories": list(self.categories or ()),
         }  # fmt: skip
 
 
-def _where(level: bool, state: bool, grade: bool, overdue: bool) -> list[ColumnElement[bool]]:
+def _where(level: bool, state: bool, grade: bool, overdue: bool, categories: bool) -> list[ColumnElement[bool]]:
     parts: list[ColumnElement[bool]] = [_SEEN]
     parts += [Matter.level == bindparam("level")] if level else []
     parts += [Matter.state == bindparam("state")] if state else []
     parts += [Matter.grade == bindparam("grade")] if grade else []
     parts += [_OVERDUE] if overdue else []
+    parts += [Matter.category == any_(bindparam("categories", type_=ARRAY(Text)))] if categories else []
     return parts
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _listed(behind: bool, *filters: bool) -> Select[Matter]:
     found = select(Matter).where(*_where(*filters))
     if behind:
@@ -124,18 +132,23 @@ async def listed(
 
 
 class Counted(NamedTuple):
-    """How many matters there are; `kind` is 15 for all, and 7, 11, 13 and 14 by state, grade, level and unit."""
+    """How many matters there are; `kind` is `ALL`, or one of `BY_STATE` to `BY_CATEGORY`."""
 
     kind: int
     state: MatterState
     grade: int
     level: str
     answers: str
+    category: str
     matters: int
     overdue: int
 
 
-@lru_cache(maxsize=16)
+ALL, BY_STATE, BY_GRADE, BY_LEVEL, BY_UNIT, BY_CATEGORY = 31, 15, 23, 27, 29, 30
+"""What GROUPING says of a row: a bit for each property that it is not counted by."""
+
+
+@lru_cache(maxsize=32)
 def _counted(*filters: bool) -> Select[Any]:
     found = (
         select(
@@ -148,12 +161,13 @@ def _counted(*filters: bool) -> Select[Any]:
                 (and_(Matter.unit == "", Matter.keeper.like(_UNIT)), Matter.keeper),
                 else_="",
             ).label("answers"),
+            Matter.category,
         )
         .where(*_where(*filters))
         .subquery("found")
         .c
     )
-    by = (found.state, found.grade, found.level, found.answers)
+    by = (found.state, found.grade, found.level, found.answers, found.category)
     return (
         select(
             func.grouping(*by), *by, func.count(), func.count().filter(found.late)
@@ -164,7 +178,7 @@ def _counted(*filters: bool) -> Select[Any]:
 
 
 async def counted(connection: Connection, wanted: Wanted) -> list[Counted]:
-    """Return how many matters there are in all and by state, grade, level and unit, in one statement."""
+    """Return how many matters there are in all and by state, grade, level, unit and category, in one statement."""
     rows = await connection.execute(_counted(*wanted.filters), wanted.parameters)
     return [Counted(*row) for row in rows]
 

@@ -16,6 +16,7 @@ from services.escalation.matters.special.experts import store as experts
 from services.escalation.matters.special.matters import store as matters
 from services.escalation.matters.special.models import Consultation
 from services.escalation.matters.special.servicer import SpecialServicer
+from services.kit.clocks import clocks
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
@@ -36,6 +37,7 @@ class Answering(SpecialServicer):
         assert ask is not None, "whoever was drawn was asked"
         await store.answer(work.connection, ask, state=AskState.ACCEPTED, answered_at=work.now)
         await work.stop(row.number, course.key(row, course.ANSWER, ask.place))
+        await clocks.take(work.connection, row.number, course.key(row, course.LIMIT), work.actor)
         row = await store.change(work.connection, row, state=state)
         return await self._told(work, row, "ConsultationAccepted", place=ask.place)
 

@@ -8,6 +8,7 @@ from services.escalation import files
 from services.escalation.matters.special.consultations import store
 from services.escalation.matters.special.experts import store as experts
 from services.escalation.matters.special.models import Consultation
+from services.kit.clocks import clocks
 from services.kit.clocks.clocks import Firing
 from services.kit.command import Consequence, Work
 from services.kit.storage.events import NewEvent
@@ -26,6 +27,8 @@ async def ask_next(work: Work, row: Consultation) -> Consultation:
     The caller appends an event after it.
     """
     ask = await store.ask_in(work.connection, row, AskState.WAITING)
+    # Whoever accepted had the opinion on their list; nobody has it until the next one accepts.
+    await clocks.take(work.connection, row.number, key(row, LIMIT), "")
     if ask is None:
         return await store.change(work.connection, row, state=ConsultationState.ASKED, expert="")
     expert = await experts.get(work.connection, ask.expert)
@@ -34,6 +37,7 @@ async def ask_next(work: Work, row: Consultation) -> Consultation:
         row.number, key(row, ANSWER, ask.place), "expert_answer", subject=store.consultation_name(row),
         unit=expert.unit, at=work.now,
     )  # fmt: skip
+    await clocks.take(work.connection, row.number, key(row, ANSWER, ask.place), expert.account)
     return await store.change(work.connection, row, state=ConsultationState.DRAWN, expert=ask.expert)
 
 

@@ -102,7 +102,7 @@ async def conflicts(connection: Connection, row: Consultation) -> Sequence[Consu
 async def order(connection: Connection, row: Consultation, seed: str, experts: Sequence[str]) -> None:
     """Store the order of a draw, nobody asked yet."""
     key = {"number": row.number, "consultation": row.consultation}
-    first = await rows.next_of(connection, ExpertAsk.place, **key)
+    first = await rows.next_of(connection, ExpertAsk.place, rows.FEW, **key)
     for place, expert in enumerate(experts, first):
         await rows.insert(
             connection, ExpertAsk, **key, place=place, seed=seed, expert=names.number_of(expert),

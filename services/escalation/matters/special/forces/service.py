@@ -89,9 +89,8 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
     async def GetTaskForce(self, request: pb.GetTaskForceRequest, context: Context) -> pb.TaskForce:
         """Return the matter's task force."""
         async with self.database.read() as connection:
-            number = names.number_of(request.name)
-            row = await store.get(connection, number)
-            await self.seen(connection, request.name, await store.members(connection, row))
+            row = await store.get(connection, names.number_of(request.name))
+            await self._seen_force(connection, request.name)
             return await self._shown(connection, row)
 
     async def _force(self, request: Versioned, work: Work, state: ForceState) -> tuple[File, Matter, TaskForce]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pb.escalation.v1 import task_force_pb2 as pb
 
 from casework import names
@@ -11,6 +13,7 @@ from casework.supervision.matters import task_force as rules_of
 from casework.supervision.matters.task_force import ForceState, TaskState
 from services.escalation.holders import store as holders
 from services.escalation.matters.special.forces import store, view
+from services.escalation.matters.special.matters import store as matters
 from services.escalation.matters.special.models import ForceTask, TaskForce
 from services.escalation.matters.special.servicer import SpecialServicer, required
 from services.escalation.models import File, Matter
@@ -18,7 +21,7 @@ from services.escalation.raising.absences import store as absences
 from services.kit import dates
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.command import Work, check_etag, command
-from services.kit.serving.access import Context, Part
+from services.kit.serving.access import Context, Part, current_call
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
@@ -162,19 +165,23 @@ class ForceTasks(SpecialServicer):
     ) -> tuple[File, Matter, TaskForce]:
         """Return them to who may record meetings as well: the secretary of record, or who stands in for them."""
         force = await store.latest(work.connection, names.number_of(name))
-        today = dates.today(work.now)
-        if force is not None and force.state is ForceState.WORKING:
-            of_record = await holders.holder(work.connection, force.number, view.force_name(force.number), SECRETARY)
-            if of_record and await absences.stands_in(
-                work.connection, work.actor, of_record, force.secretary_unit, today
-            ):
-                work.call.require(work.call.caller.unit, frozenset({Part.secretary}))
-                file, matter = await self.matter(name, work)
-                force = await store.get(work.connection, file.number)
-                # It was looked at before the file was locked, and may have ended since.
-                rules_of.must_be(force.state, ForceState.WORKING)
-                return file, matter, force
+        if await self._is_secretary(work.connection, work.actor, force, work.now):
+            work.call.require(work.call.caller.unit, frozenset({Part.secretary}))
+            file, matter = await self.matter(name, work)
+            force = await store.get(work.connection, file.number)
+            # It was looked at before the file was locked, and may have ended since.
+            rules_of.must_be(force.state, ForceState.WORKING)
+            return file, matter, force
         return await self._working(name, work, state)
+
+    @staticmethod
+    async def _is_secretary(connection: Connection, account: str, force: TaskForce | None, at: datetime) -> bool:
+        """Return whether an account is the secretary of record of a working task force, or stands in for them."""
+        if force is None or force.state is not ForceState.WORKING:
+            return False
+        of_record = await holders.holder(connection, force.number, view.force_name(force.number), SECRETARY)
+        unit, today = force.secretary_unit, dates.today(at)
+        return bool(of_record) and await absences.stands_in(connection, account, of_record, unit, today)
 
     async def _working(
         self, name: str, work: Work, state: ForceState | None = ForceState.WORKING
@@ -211,7 +218,10 @@ class ForceTasks(SpecialServicer):
         return (await clock_ledger.record(work.connection, self.clockwork, row, entry, work.now)).events
 
     async def _seen_force(self, connection: Connection, name: str) -> Matter:
-        """Return the matter, if the caller may read its task force, as every member may."""
-        number = names.number_of(name)
+        """Return the matter, if the caller may read its task force, as every member may, and its secretary."""
+        number, call = names.number_of(name), current_call()
         force = await store.latest(connection, number)
+        if await self._is_secretary(connection, call.caller.subject, force, self.time.now()):
+            call.require(call.caller.unit, frozenset({Part.secretary}))
+            return await matters.get(connection, number)
         return await self.seen(connection, name, await store.members(connection, force) if force else [])

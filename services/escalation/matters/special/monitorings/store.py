@@ -9,6 +9,7 @@ from functools import lru_cache
 from sqlalchemy import DateTime, Integer, Select, Text, bindparam, func, or_, select, tuple_
 
 from casework import names
+from casework.errors import CaseError, Reason
 from casework.supervision.matters.monitoring import MonitoringState
 from services.escalation.matters.special.models import Monitoring, MonitoringReview
 from services.escalation.models import Matter
@@ -56,6 +57,8 @@ async def change(connection: Connection, row: Monitoring, **columns: object) -> 
 async def review(connection: Connection, row: Monitoring, **columns: object) -> None:
     """Store the next review of a monitoring."""
     index = len(await reviews(connection, row)) + 1
+    if index > rows.FEW:
+        raise CaseError(Reason.TOO_MANY, str(rows.FEW))
     key = {"number": row.number, "monitoring": row.monitoring}
     await rows.insert(connection, MonitoringReview, **key, review=index, **columns)
 

@@ -74,7 +74,7 @@ class Loaded:
 
 async def add(connection: Connection, number: str, **columns: object) -> MatterPlan:
     """Store the next version of a matter's plan and return its row."""
-    return await rows.add(connection, MatterPlan, "plan", {"number": number}, **columns)
+    return await rows.add(connection, MatterPlan, "plan", {"number": number}, rows.FEW, **columns)
 
 
 async def latest(connection: Connection, number: str) -> MatterPlan | None:

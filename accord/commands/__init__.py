@@ -1,0 +1,1 @@
+"""The commands of `accord`, each loaded when it is called."""

@@ -1,0 +1,1 @@
+"""What programs of others send and read: partners, subscriptions to events, public reports."""

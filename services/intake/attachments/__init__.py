@@ -1,0 +1,1 @@
+"""What partners attach to their items beside photos."""

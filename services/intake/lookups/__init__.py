@@ -1,0 +1,1 @@
+"""Lookups: what codes mean, read from the rules and the contracts."""

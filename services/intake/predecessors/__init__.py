@@ -1,0 +1,1 @@
+"""Portable case files that come in: each becomes a report, with what happened elsewhere attached as it was."""

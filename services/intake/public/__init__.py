@@ -1,0 +1,1 @@
+"""What is public of reports, by rules/public."""

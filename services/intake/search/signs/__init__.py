@@ -1,0 +1,1 @@
+"""Keyed signs of the words of open reports."""

@@ -1,0 +1,1 @@
+"""Tables that every service has, as its migrations make them."""

@@ -1,0 +1,1 @@
+"""Sends events to the systems that subscribed to them; how is in `docs/doors.md`."""
