@@ -74,11 +74,10 @@ def _read_again(name: str, version: str, policy: Policy) -> Iterator[str]:
 
 def _of_node(root: Path, policy: Policy) -> Iterator[str]:
     """Say the same of packages of Node; their lock states the licences, and only tests use them."""
-    seen = {each.name: each for file in locks.NODE for each in locks.read_node(root / file)}
-    for name, each in sorted(seen.items()):
-        if refusal := policy.refusal(name, _of_module(each, policy), "tools"):
-            yield f"{name} {each.version}: {refusal}"
-        yield from _read_again(f"npm:{name}", each.version, policy)
+    for each in (each for file in locks.NODE for each in locks.read_node(root / file)):
+        if refusal := policy.refusal(each.name, _of_module(each, policy), "tools"):
+            yield f"{each.name} {each.version}: {refusal}"
+        yield from _read_again(f"npm:{each.name}", each.version, policy)
 
 
 def _of_module(module: locks.Module, policy: Policy) -> str:

@@ -75,14 +75,17 @@ class Module:
 
 
 def read_node(file: Path) -> list[Module]:
-    """Return the packages of a lock of npm, which has their licences."""
+    """Return the packages of a lock of npm, which has their licences; of some there are several versions."""
     packages = json.loads(file.read_text("utf-8"))["packages"]
-    asked = set(packages[""].get("devDependencies", {})) | set(packages[""].get("dependencies", {}))
-    found = {path.rpartition("node_modules/")[2]: each for path, each in packages.items() if path}
-    return [
-        Module(name, each["version"], each.get("license", "").strip("()"), name in asked)
-        for name, each in found.items()
-    ]  # fmt: skip
+    asked = {
+        f"node_modules/{name}" for kind in ("dependencies", "devDependencies") for name in packages[""].get(kind, ())
+    }
+    found = {
+        Module(path.rpartition("node_modules/")[2], each["version"], each.get("license", "").strip("()"), path in asked)
+        for path, each in packages.items()
+        if path
+    }
+    return sorted(found, key=lambda each: (each.name, each.version))
 
 
 def images(deploy: Path) -> dict[str, str]:
