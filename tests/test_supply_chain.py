@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from packaging.requirements import Requirement
@@ -309,7 +310,18 @@ def test_a_release_holds_wheels_bills_lock_and_notes_and_is_checked_offline(rece
     assert f"- {newest}\n" in (folder / "RELEASE_NOTES.md").read_text("utf-8")
 
 
-def test_a_release_with_one_byte_more_in_any_file_is_refused(received: Path) -> None:
+def test_make_wheel_gives_the_bytes_of_the_release_and_no_wheel_holds_this_code(
+    rehearsed: Path, tmp_path: Path
+) -> None:
+    done = typed(WHEEL, DIST=tmp_path)
+    assert done.returncode == 0, done.stdout
+    built = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    assert built == {each.name: each.read_bytes() for each in rehearsed.glob("*.whl")}
+    for each in tmp_path.iterdir():
+        assert [name for name in ZipFile(each).namelist() if "supply" in name] == []
+
+
+def test_a_release_with_one_bit_changed_in_any_file_is_refused(received: Path) -> None:
     for file in sorted((received / "dist" / "release").iterdir()):
         as_it_was = file.read_bytes()
         file.write_bytes(as_it_was[:-2] + bytes([as_it_was[-2] ^ 1]) + as_it_was[-1:])
@@ -411,9 +423,10 @@ def test_an_update_shows_a_licence_that_changed_and_a_package_that_came_or_went(
     before = {"pillow": {"12.0"}, "orjson": {"1"}, "deprecated": {"1.3.1", "3.0.1"}}
     after = {"pillow": {version("pillow")}, "nobody": {"2"}, "deprecated": {"1.3.1", "3.0.1"}}
     policy = read_policy(ROOT).model_copy(update={"packages": {"pillow": "MIT"}})
-    told = update.table(update.changes(before, after), policy)
+    elsewhere = {"nobody": {"1"}}, {"nobody": {"2"}}
+    told = update.table(update.changes([before, elsewhere[0]], [after, elsewhere[1]]), policy)
     assert re.split(r"\s{2,}|\n", told)[4:] == [
-        "nobody", "-", "2", "not on record", "orjson", "1", "-", "not on record",
+        "nobody", "-", "2", "not on record", "nobody", "1", "2", "not on record", "orjson", "1", "-", "not on record",
         "pillow", "12.0", version("pillow"), "MIT -> MIT-CMU",
     ]  # fmt: skip
 

@@ -25,6 +25,10 @@ LOCKS = (locks.LOCK, locks.IMAGE, Path("deploy/checks/requirements.lock"))
 """What `make lock` writes."""
 
 
+Versions = Mapping[str, set[str]]
+"""The locked versions of each package; of some there are several, for several versions of Python."""
+
+
 class UpdateError(Exception):
     """Says which command failed."""
 
@@ -41,10 +45,10 @@ class Change:
 def update(root: Path, resolve: str, set_up: str, judge: str) -> list[Change]:
     """Resolve, set up and judge in a tree, and return what is kept; UpdateError if the old locks are back."""
     old = {file: (root / file).read_bytes() for file in LOCKS}
-    before = _versions(root)
+    before = [_versions(root / file) for file in LOCKS]
     try:
         _run(root, resolve)
-        found = changes(before, _versions(root))
+        found = changes(before, [_versions(root / file) for file in LOCKS])
         if found:
             _run(root, set_up)
             print(table(found, read_policy(root)), flush=True)
@@ -57,11 +61,14 @@ def update(root: Path, resolve: str, set_up: str, judge: str) -> list[Change]:
     return found
 
 
-def changes(before: Mapping[str, set[str]], after: Mapping[str, set[str]]) -> list[Change]:
-    """Return what differs between the versions of packages, by name."""
-    names = sorted({*before, *after})
-    both = [Change(each, *(", ".join(sorted(one.get(each, ()))) for one in (before, after))) for each in names]
-    return [each for each in both if each.before != each.after]
+def changes(before: list[Versions], after: list[Versions]) -> list[Change]:
+    """Return what differs in any lock, by name; what differs in several in the same way is there once."""
+    found = {
+        Change(name, *(", ".join(sorted(each.get(name, ()))) for each in (old, new)))
+        for old, new in zip(before, after, strict=True)
+        for name in {*old, *new}
+    }
+    return sorted((each for each in found if each.before != each.after), key=lambda each: (each.name, each.before))
 
 
 def table(found: list[Change], policy: Policy) -> str:
@@ -79,12 +86,10 @@ def table(found: list[Change], policy: Policy) -> str:
     return "\n".join("  ".join(f"{cell:{w}}" for cell, w in zip(row, wide, strict=True)).rstrip() for row in rows)
 
 
-def _versions(root: Path) -> dict[str, set[str]]:
-    """Return the locked versions of each package; of some there are several, for several versions of Python."""
+def _versions(file: Path) -> Versions:
     found: dict[str, set[str]] = {}
-    for file in LOCKS:
-        for each in locks.read_lock(root / file):
-            found.setdefault(each.name, set()).add(each.version)
+    for each in locks.read_lock(file):
+        found.setdefault(each.name, set()).add(each.version)
     return found
 
 
