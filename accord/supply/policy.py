@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from cyclonedx.spdx import is_expression
-from license_expression import AND, OR, Licensing, get_spdx_licensing
+from license_expression import AND, OR, ExpressionError, Licensing, get_spdx_licensing
 from pydantic import BaseModel, ConfigDict
 
 FILE = Path("supply.toml")
@@ -86,7 +85,10 @@ def read_policy(root: Path) -> Policy:
 
 def is_spdx(licence: str) -> bool:
     """Tell whether a text is an SPDX expression of known licences."""
-    return bool(licence) and is_expression(licence)
+    try:
+        return _spdx().parse(licence, validate=True, strict=True) is not None
+    except ExpressionError:
+        return False
 
 
 def same(one: str, other: str) -> bool:
