@@ -17,9 +17,10 @@ from pb.feed.v1 import feed_pb2
 
 from accord.embedded.stack import Stack
 from services.kit.catalogue import Catalogue
+from services.kit.storage import feed_store
 from services.kit.storage.database import Connection, Database, text
 from services.kit.storage.events import EventLog, FeedSealer, NewEvent
-from services.kit.storage.feed import FeedPulse
+from services.kit.storage.feed import FeedPulse, Said
 from services.kit.storage.migration import SERVICES
 from tests.conftest import Clients
 from tests.patience import PATIENCE
@@ -135,7 +136,7 @@ async def test_no_event_is_skipped_and_no_position_left_out_by_writers_and_seale
     consuming = asyncio.create_task(consume())
     try:
         await asyncio.gather(*(write(3000 + index) for index in range(40)))
-        while await FeedSealer(database).seal() is None:
+        while len(await places(database)) < before + len(expected):
             await asyncio.sleep(0.002)
     finally:
         done.set()
@@ -174,6 +175,82 @@ async def test_a_feed_restored_into_another_cluster_goes_on_where_it_ended(
     found = await places(database)
     assert found[: len(before)] == before
     assert [kind for _, _, kind in found[len(before) :]] == ["AbsenceEnded", "MeetingClosed", "HandoverCancelled"]
+
+
+async def test_the_newest_events_are_held_once_for_all_who_follow_the_feed(database: Database) -> None:
+    sealer, end = FeedSealer(database), len(await places(database))
+    tail, draw = feed_store.Tail(database, lambda: end, size=6), random.Random(11)
+
+    async def holds() -> None:
+        for position in range(max(end - 9, 0), end + 1):
+            held = await tail.since(position)
+            async with database.read() as connection:
+                there = await feed_store.stretch(connection, "%", position, end)
+            if len(there) > 6:
+                assert held is None
+            else:
+                assert held == (there, end)
+
+    for turn in range(12):
+        async with database.begin() as connection:
+            for case in range(draw.choice((1, 2, 9))):
+                await append(connection, 7000 + case, f"Held{turn}")
+        await sealer.seal()
+        end = len(await places(database))
+        await asyncio.gather(*(holds() for _ in range(3)))
+    end -= 4  # a restored feed ends earlier
+    await holds()
+
+
+def test_where_nothing_is_for_a_watch_it_is_told_the_position_now_and_then() -> None:
+    said = Said(4, patient=True)
+    assert not said.is_due(4)
+    assert said.within(4) is None
+    assert said.is_due(5), "the first time at once"
+    said.say(5)
+    assert not said.is_due(6)
+    assert 0 < (said.within(6) or 0) <= 2
+    assert 0 < said.pause(10) <= 10
+    assert said.pause(0) == 0
+    assert Said(4, patient=False).is_due(5)
+
+
+async def test_a_watch_of_some_types_has_no_others_and_learns_how_far_the_feed_is(clients: Clients) -> None:
+    filed = await clients.file_report()
+    accepted = await clients.accept(filed)
+    feed, service = clients.feeds["intake"], clients.as_service()
+    request = feed_pb2.WatchEventsRequest(service="intake", types=["ReportAccepted"], until_caught_up=True)
+    everything = feed_pb2.WatchEventsRequest(service="intake", until_caught_up=True)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            told = [batch async for batch in feed.WatchEvents(request, **service)]
+            if accepted.case in {event.case for batch in told for event in batch.events}:
+                break
+            await asyncio.sleep(0.05)
+    assert {event.type for batch in told for event in batch.events} == {"ReportAccepted"}
+    whole = [event async for batch in feed.WatchEvents(everything, **service) for event in batch.events]
+    theirs = {event.position for event in whole if event.type == "ReportAccepted"}
+    assert {event.position for batch in told for event in batch.events} <= theirs
+    request = feed_pb2.WatchEventsRequest(service="intake", types=["PhotoAdded"], after_position=told[-1].position - 1)
+    async with asyncio.timeout(PATIENCE):
+        async for batch in feed.WatchEvents(request, **service):
+            assert not batch.events
+            assert batch.position >= told[-1].position
+            break
+
+
+@pytest.mark.parametrize(("types", "names_only"), [(["ReportAccepted"], True), (["CaseOpened"], False)])
+async def test_types_of_another_service_or_beside_names_are_refused_by_field(
+    clients: Clients, types: list[str], *, names_only: bool
+) -> None:
+    request = feed_pb2.WatchEventsRequest(service="intake", types=types, names_only=names_only, until_caught_up=True)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await clients.feeds["intake"].WatchEvents(request, **clients.as_service()).read()
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    status = rpc_status.from_call(refused.value)
+    fields = error_details_pb2.BadRequest()
+    assert any(detail.Unpack(fields) for detail in status.details)
+    assert fields.field_violations[0].field == "types"
 
 
 async def test_a_durable_consumer_goes_on_where_it_acknowledged_and_never_backwards(clients: Clients) -> None:

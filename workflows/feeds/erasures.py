@@ -38,7 +38,8 @@ _TIMEOUT = 30.0
 async def carry(loop: Loop, backends: Backends, source: Source) -> None:
     """Propagate a feed, from the acknowledged position, until it breaks off."""
     feed = backends.feeds[source]
-    stream = feed.WatchEvents(feed_pb2.WatchEventsRequest(service=source, consumer=CONSUMER, batch_size=_PAGE))
+    request = feed_pb2.WatchEventsRequest(service=source, consumer=CONSUMER, batch_size=_PAGE, types=KINDS)
+    stream = feed.WatchEvents(request)
     await stream.initial_metadata()
     if not stream.done():
         loop.turned()
@@ -46,12 +47,11 @@ async def carry(loop: Loop, backends: Backends, source: Source) -> None:
         async for batch in stream:
             loop.begin()
             for event in batch.events:
-                if (validate_only := KINDS.get(event.type)) is not None:
-                    key = f"{event.type}-{number_of(event.case)}-{event.position}"
-                    if source is Source.MEDIATION:
-                        await reach(backends, event.case, validate_only=validate_only, key=key)
-                    elif "ground" in event.payload:
-                        await reach_report(backends, event.case, validate_only=validate_only, key=key)
+                key, validate_only = f"{event.type}-{number_of(event.case)}-{event.position}", KINDS[event.type]
+                if source is Source.MEDIATION:
+                    await reach(backends, event.case, validate_only=validate_only, key=key)
+                elif "ground" in event.payload:
+                    await reach_report(backends, event.case, validate_only=validate_only, key=key)
             place.reach(batch.position)
             loop.turned()
 

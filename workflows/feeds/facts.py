@@ -35,8 +35,8 @@ CONSUMER = "supervision"
 SOURCES = (Source.INTAKE, Source.MEDIATION)
 AT_ONCE = 500
 """Cases read at a time; the contracts allow no more."""
-_GATHER = 0.5
-"""Seconds to collect a case's events."""
+_PAUSE = 500
+"""Milliseconds to collect a case's events."""
 _REST = 3.0
 """Rest, as a multiple of the time worked: at most a quarter of one core, however much there is to take over."""
 _AHEAD = 4 * AT_ONCE
@@ -67,7 +67,9 @@ class FactsBackends:
 
 async def project(loop: Loop, source: Source, facts: FactsBackends) -> None:
     """Take over a service's feed, from the acknowledged position, until the feed breaks off."""
-    request = feed_pb2.WatchEventsRequest(service=source, consumer=CONSUMER, batch_size=_PAGE, names_only=True)
+    request = feed_pb2.WatchEventsRequest(
+        service=source, consumer=CONSUMER, batch_size=_PAGE, names_only=True, pause_ms=_PAUSE
+    )
     gathered = Gathered(_AHEAD)
     stream = facts.backends.feeds[source].WatchEvents(request)
     await stream.initial_metadata()
@@ -79,7 +81,7 @@ async def project(loop: Loop, source: Source, facts: FactsBackends) -> None:
                     loop.turned()
                 await gathered.more.wait()
                 loop.begin()
-                await asyncio.sleep(_GATHER)
+                await asyncio.sleep(_PAUSE / 1000)
                 started = time.monotonic()
                 cases, position = gathered.take()
                 for first in range(0, len(cases), AT_ONCE):

@@ -35,6 +35,8 @@ LANES = {"notices": feed_pb2.LANE_PERSON, "notices-bulk": feed_pb2.LANE_BULK}
 ERASED = "CaseDataErased"
 """Of a report that never became a case: what was still to be sent about it is dropped."""
 _BATCH = 500
+_PAUSE = 200
+"""Milliseconds between two batches: what happens meanwhile is written together."""
 _LONGEST = 300
 _TIMEOUT = 30.0
 
@@ -61,7 +63,14 @@ def heard(rules: Path) -> dict[Source, frozenset[str]]:
 async def take_down(loop: Loop, source: Source, consumer: str, outbox: Outbox) -> None:
     """Follow a lane of a feed, from the acknowledged position, until it breaks off."""
     feed = outbox.backends.feeds[source]
-    request = feed_pb2.WatchEventsRequest(service=source, consumer=consumer, lane=LANES[consumer], batch_size=_BATCH)
+    request = feed_pb2.WatchEventsRequest(
+        service=source,
+        consumer=consumer,
+        lane=LANES[consumer],
+        batch_size=_BATCH,
+        types=outbox.events[source],
+        pause_ms=_PAUSE,
+    )
     stream = feed.WatchEvents(request)
     await stream.initial_metadata()
     if not stream.done():
@@ -69,7 +78,7 @@ async def take_down(loop: Loop, source: Source, consumer: str, outbox: Outbox) -
     async with Place(feed, source, consumer) as place:
         async for batch in stream:
             loop.begin()
-            await pass_on(source, [each for each in batch.events if each.type in outbox.events[source]], outbox)
+            await pass_on(source, batch.events, outbox)
             place.reach(batch.position)
             loop.turned()
 

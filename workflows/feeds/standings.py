@@ -25,15 +25,15 @@ TOLD = (Source.INTAKE, Source.ESCALATION)
 AT_ONCE = 500
 """Cases read at a time; the contracts allow no more."""
 _TIMEOUT = 30.0
-_GATHER = 0.05
-"""Seconds between two readings."""
+_PAUSE = 100
+"""Milliseconds between two readings: what happens meanwhile is read together."""
 
 
 async def hand_on_all(loop: Loop, backends: Backends) -> None:
     """Propagate mediation's feed, from the acknowledged position, until the feed breaks off."""
     feed = backends.feeds[Source.MEDIATION]
     request = feed_pb2.WatchEventsRequest(
-        service=Source.MEDIATION, consumer=CONSUMER, batch_size=AT_ONCE, names_only=True
+        service=Source.MEDIATION, consumer=CONSUMER, batch_size=AT_ONCE, names_only=True, pause_ms=_PAUSE
     )
     stream = feed.WatchEvents(request)
     await stream.initial_metadata()
@@ -52,8 +52,6 @@ async def hand_on_all(loop: Loop, backends: Backends) -> None:
                 if position:
                     place.reach(position)
                 loop.turned()
-                # More may follow at once; what arrives within this moment is sent together.
-                await asyncio.sleep(_GATHER)
         await reading
     finally:
         reading.cancel()

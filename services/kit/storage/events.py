@@ -181,10 +181,10 @@ _SEAL_RESTORED = text(
     )
 )
 _CLUSTER = func.pg_control_system().table_valued("system_identifier")
-_STANDING = select(
-    FeedHead.position, FeedHead.cluster == select(cast(_CLUSTER.c.system_identifier, Text)).scalar_subquery()
-)
-_ONE_AT_A_TIME = select(func.pg_try_advisory_xact_lock(4209, func.hashtext(func.current_schema())))
+_ONE_AT_A_TIME = select(
+    func.pg_try_advisory_xact_lock(4209, func.hashtext(func.current_schema())),
+    FeedHead.cluster == select(cast(_CLUSTER.c.system_identifier, Text)).scalar_subquery(),
+).select_from(FeedHead)
 _HEAD = select(FeedHead.position)
 
 
@@ -195,14 +195,17 @@ class FeedSealer:
         self._database = database
 
     async def seal(self) -> int | None:
-        """Seal what was committed since the last pass; return the last position, None if another process seals."""
+        """Seal what was committed since the last pass; return the last position, None if there was nothing to do here.
+
+        Then nothing was committed, or another process seals.
+        """
         async with self._database.begin() as connection:
-            if not await connection.scalar(_ONE_AT_A_TIME):
-                return None
             # Checked every time: a service may outlive the cluster it is connected to.
-            before, same_cluster = (await connection.execute(_STANDING)).one()
+            first, same_cluster = (await connection.execute(_ONE_AT_A_TIME)).one()
+            if not first:
+                return None
             position: int | None = await connection.scalar(_SEAL_NEW if same_cluster else _SEAL_RESTORED)
-        return before if position is None else position
+        return position
 
 
 async def head_position(database: Database) -> int:

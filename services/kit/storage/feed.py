@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ from services.kit.serving.loops import Loop
 from services.kit.storage import feed_store, paging
 from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import FeedSealer, head_position
-from services.kit.storage.feed_store import Told
+from services.kit.storage.feed_store import Held, Tail, Told
 
 _IDLE = 0.5
 """Seconds between looks for events that another process committed."""
@@ -54,10 +55,11 @@ class FeedPulse:
                 self.position = position
                 self._grown.notify_all()
 
-    async def beyond(self, position: int) -> None:
-        """Wait until the feed no longer ends at this position."""
-        async with self._grown:
-            await self._grown.wait_for(lambda: self.position != position)
+    async def beyond(self, position: int, within: float | None = None) -> None:
+        """Wait until the feed no longer ends at this position, or for so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within), self._grown:
+                await self._grown.wait_for(lambda: self.position != position)
 
 
 async def keep_sealing(loop: Loop, database: Database, pulse: FeedPulse) -> None:
@@ -71,6 +73,8 @@ async def keep_sealing(loop: Loop, database: Database, pulse: FeedPulse) -> None
         await pulse.committed()
 
 
+_SILENT = 2.0
+"""Seconds between two responses without events."""
 _STRIDE = 5000
 """A lane skips events of other lanes in large steps: after an import of thousands it is at the end in a moment."""
 MACHINES = frozenset(
@@ -99,6 +103,51 @@ def beyond(head: int) -> CaseError:
     return CaseError(Reason.BEYOND_THE_FEED, head_position=str(head))
 
 
+class Said:
+    """What a watch was told last. Where there is nothing for it, it is told only now and then how far the feed is."""
+
+    def __init__(self, position: int, *, patient: bool) -> None:
+        self._position = position
+        self._every = _SILENT if patient else 0.0
+        self._at = -_SILENT
+
+    def say(self, position: int) -> None:
+        """Note what is being said."""
+        self._position, self._at = position, time.monotonic()
+
+    def within(self, position: int) -> float | None:
+        """Return in how many seconds a position is to be said that is not yet; None if it was."""
+        return None if position == self._position else max(self._at + self._every - time.monotonic(), 0.0)
+
+    def pause(self, least: float) -> float:
+        """Return for how many seconds nothing is to be said yet, so that at least so many lie between two responses."""
+        return max(self._at + least - time.monotonic(), 0.0) if least else 0.0
+
+    def is_due(self, position: int) -> bool:
+        """Return whether a position is to be said now."""
+        return self.within(position) == 0.0
+
+
+def _below(row: Told, units: str) -> bool:
+    """Return whether an event is of a pattern of units."""
+    return row.unit.startswith(units[:-1]) if units.endswith("%") else row.unit == units
+
+
+def _of_types(request: feed_pb2.WatchEventsRequest, row: Told) -> bool:
+    return not request.types or row.kind in request.types
+
+
+def _wanted(request: feed_pb2.WatchEventsRequest, row: Told) -> bool:
+    """Return whether a watch asks for an event, whatever its unit and lane."""
+    return (row.wakes or not request.only_waking) and _of_types(request, row)
+
+
+def _last_of_each(rows: list[Told]) -> list[Told]:
+    """Return the last event of each case, in order."""
+    last_of = {row.number: row for row in rows}
+    return sorted(last_of.values(), key=lambda row: row.position)
+
+
 class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
     """Serves one service's feed. `owner` returns the unit that owns the history of a case or file."""
 
@@ -107,6 +156,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         self._owner = owner
         self._database = database
         self._pulse = pulse
+        self._tail = Tail(database, lambda: pulse.position)
 
     def _check(self, service: str) -> None:
         if service != self._service:
@@ -142,6 +192,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
     ) -> AsyncIterator[feed_pb2.WatchEventsResponse]:
         """Return events as they are committed; ends only with the call or, if requested, once it has caught up."""
         self._check(request.service)
+        self._check_types(request)
         number = number_of(request.case) if request.case else ""
         allowed = await self._allow_watching(number)
         # Without a case: all of the caller's subtree, or of the requested part of it.
@@ -151,6 +202,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             position = await self._acknowledged(request.consumer)
         await self._head()
         await self._check_place(position, request.after_hash)
+        said = Said(position, patient=not request.until_caught_up)
         while True:
             head = self._pulse.position
             if position > head:
@@ -159,53 +211,85 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
                 events, position = await self._stretch(request, number, units, position, head)
                 if events and not allowed:
                     allowed = await self._allow_watching(number)
-                if events or not number:
+                if events or (not number and said.is_due(position)):
                     yield feed_pb2.WatchEventsResponse(events=events, position=position)
+                    said.say(position)
+            if not number and said.is_due(position):
+                yield feed_pb2.WatchEventsResponse(position=position)
+                said.say(position)
             if request.until_caught_up:
                 return
-            await self._pulse.beyond(position)
+            await asyncio.sleep(said.pause(request.pause_ms / 1000))
+            await self._pulse.beyond(position, None if number else said.within(position))
+
+    def _check_types(self, request: feed_pb2.WatchEventsRequest) -> None:
+        if request.types and request.names_only:
+            raise field_error("types", Reason.INVALID_FIELD, "not together with names_only")
+        if unknown := sorted(set(request.types) - catalogue(self._service).types.keys()):
+            raise field_error("types", Reason.INVALID_FIELD, f"{unknown[0]} is no type of event of {self._service}")
 
     async def _stretch(
         self, request: feed_pb2.WatchEventsRequest, number: str, units: str, after: int, head: int
     ) -> tuple[list[feed_pb2.Event], int]:
         """Return the next events of a watch, and the position up to which these are all."""
         size = request.batch_size or 200
+        if held := await self._tail.since(after):
+            return self._from_memory(request, number, units, held, size)
         if request.lane and not number:
             to = min(after + _STRIDE, head)
-            events = await self._read_lane(request, units, after, to, size)
-            return events, events[-1].position if len(events) == size else to
+            rows = await self._read_lane(request, units, after, to, size)
+            to = rows[-1].position if len(rows) == size else to
+            return [self._event(row) for row in rows if _of_types(request, row)], to
         # A case has few events: one query finds them all, however long the feed is.
         to = head if number else min(after + size, head)
         if request.names_only and not number:
             return await self._names(units, after, to), to
-        return await self._read(number, units, after, to, request.only_waking), to
+        rows = await self._read(number, units, after, to)
+        return [self._event(row) for row in rows if _wanted(request, row)], to
+
+    def _from_memory(
+        self, request: feed_pb2.WatchEventsRequest, number: str, units: str, held: Held, size: int
+    ) -> tuple[list[feed_pb2.Event], int]:
+        """Return the same from the newest events, without a query."""
+        rows, to = held
+        if number:
+            return [self._event(row) for row in rows if row.number == number and _wanted(request, row)], to
+        if not request.lane and len(rows) > size:
+            rows, to = rows[:size], rows[size - 1].position
+        rows = [row for row in rows if _below(row, units)]
+        if request.names_only and not request.lane:
+            return [self._name(row.position, row.number, row.seq) for row in _last_of_each(rows)], to
+        if request.lane:
+            bulk = request.lane == feed_pb2.LANE_BULK
+            rows = [row for row in rows if row.bulk == bulk and (row.wakes or not request.only_waking)]
+            if len(rows) > size:
+                rows, to = rows[:size], rows[size - 1].position
+        return [self._event(row) for row in rows if _wanted(request, row)], to
 
     async def _read_lane(
         self, request: feed_pb2.WatchEventsRequest, units: str, after: int, to: int, limit: int
-    ) -> list[feed_pb2.Event]:
+    ) -> list[Told]:
         bulk, waking = request.lane == feed_pb2.LANE_BULK, request.only_waking
         async with self._database.read() as connection:
-            rows = await feed_store.lane(connection, units, after, to, limit, bulk=bulk, waking=waking)
-        return list(map(self._event, rows))
+            return await feed_store.lane(connection, units, after, to, limit, bulk=bulk, waking=waking)
 
-    async def _read(self, number: str, units: str, after: int, to: int, only_waking: bool) -> list[feed_pb2.Event]:
+    async def _read(self, number: str, units: str, after: int, to: int) -> list[Told]:
         async with self._database.read() as connection:
             if number:
-                rows = await feed_store.stretch_of_case(connection, number, after, to)
-            else:
-                rows = await feed_store.stretch(connection, units, after, to)
-        return [self._event(row) for row in rows if row.wakes or not only_waking]
+                return await feed_store.stretch_of_case(connection, number, after, to)
+            return await feed_store.stretch(connection, units, after, to)
 
     async def _names(self, units: str, after: int, to: int) -> list[feed_pb2.Event]:
         """Return the last event of each case in a range of the feed: its position and name, without its payload."""
         async with self._database.read() as connection:
             rows = await feed_store.names(connection, units, after, to)
-        return [
-            feed_pb2.Event(
-                name=f"feeds/{self._service}/events/{position}", position=position, case=file_name(number), sequence=seq
-            )
-            for position, number, seq in rows
-        ]  # fmt: skip
+        return [self._name(*row) for row in rows]
+
+    def _name(self, position: int, number: str, seq: int) -> feed_pb2.Event:
+        """Return an event by its name alone."""
+        return feed_pb2.Event(
+            name=f"feeds/{self._service}/events/{position}", position=position, case=file_name(number), sequence=seq
+        )
 
     async def _allow_watching(self, number: str) -> bool:
         """Allow the call to watch; return whether that also covers later events."""

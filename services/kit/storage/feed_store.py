@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Boolean, Integer, Text, bindparam, func, join, not_, or_, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
-from services.kit.storage.database import Connection
+from services.kit.storage.database import Connection, Database
 from services.kit.storage.models import NOW, Consumer, Event, FeedPlace
 
 
@@ -28,6 +31,8 @@ class Told(NamedTuple):
     hash: bytes
     wakes: bool
     trace_parent: str
+    unit: str
+    bulk: bool
 
 
 # Parameters of several statements, each with its type.
@@ -147,3 +152,46 @@ async def acknowledge(connection: Connection, name: str, position: int, owner: s
     """Store the position of a consumer, never an earlier one; None if it belongs to somebody else."""
     parameters = {"name": name, "position": position, "owner": owner, "machine": machine}
     return await connection.scalar(_ACKNOWLEDGE, parameters)
+
+
+class Held(NamedTuple):
+    """Events of a feed in order, and the position up to which these are all."""
+
+    rows: list[Told]
+    to: int
+
+
+class Tail:
+    """The newest events of a feed, read once for all who follow it to its end.
+
+    What has a position does not change, so that what was read once is as good as the table.
+    """
+
+    def __init__(self, database: Database, end: Callable[[], int], size: int = 1000) -> None:
+        self._database = database
+        self._end = end
+        self._size = size
+        self._rows: deque[Told] = deque(maxlen=size)
+        self._first = self._last = -1
+        self._reading = asyncio.Lock()
+
+    async def since(self, position: int) -> Held | None:
+        """Return all events after a position; None if they are more than are held, or the feed ends before it."""
+        if self._end() - position > self._size:
+            return None
+        async with self._reading:
+            if self._last != self._end():
+                await self._read_on(self._end())
+        if not self._first <= position <= self._last:
+            return None
+        rows = list(takewhile(lambda row: row.position > position, reversed(self._rows)))
+        return Held(rows[::-1], self._last)
+
+    async def _read_on(self, end: int) -> None:
+        """Read on to the end of the feed; anew if it is far away, or earlier than it was, as after a restore."""
+        if not 0 <= end - self._last <= self._size:
+            self._rows.clear()
+            self._first = self._last = max(end - self._size, 0)
+        async with self._database.read() as connection:
+            self._rows.extend(await stretch(connection, "%", self._last, end))
+        self._first, self._last = max(self._first, end - self._size), end
