@@ -224,7 +224,7 @@ async def test_a_watch_of_some_types_has_no_others_and_learns_how_far_the_feed_i
     async with asyncio.timeout(PATIENCE):
         while True:
             told = [batch async for batch in feed.WatchEvents(request, **service)]
-            if accepted.case in {event.case for batch in told for event in batch.events}:
+            if accepted.name in {event.case for batch in told for event in batch.events}:
                 break
             await asyncio.sleep(0.05)
     assert {event.type for batch in told for event in batch.events} == {"ReportAccepted"}

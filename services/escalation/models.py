@@ -40,6 +40,7 @@ class File(EscalationModel):
     __table_args__ = (
         PrimaryKeyConstraint("number", name="matters_pkey"),
         Index("files_opened", "opened_at", postgresql_where=text("opened_at IS NOT NULL")),
+        Index("files_unit", "unit", postgresql_where=text("unit <> ''::text")),
         {"comment": "One row a case that was escalated and a file of supervision: head of its chain, data key."},
     )
 
