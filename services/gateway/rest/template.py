@@ -83,14 +83,16 @@ class RouteTable(Generic[T]):
     """Finds the entry whose template matches a request path: literal segments before wildcards."""
 
     def __init__(self) -> None:
-        self._fixed: dict[tuple[int, str], list[tuple[Template, dict[str, T]]]] = {}
+        # By number of segments, verb and second segment, the collection, which tells most of them apart.
+        self._fixed: dict[tuple[int, str, str | None], list[tuple[Template, dict[str, T]]]] = {}
         self._open: list[tuple[Template, dict[str, T]]] = []
 
     def add(self, method: str, template: Template, target: T) -> None:
         """Add an entry for this method at this template; raise ContractError if there already is one."""
         bucket = self._open
         if template.segments[-1] != "**":
-            bucket = self._fixed.setdefault((len(template.segments), template.verb), [])
+            second = template.segments[1] if len(template.segments) > 1 else None
+            bucket = self._fixed.setdefault((len(template.segments), template.verb, second), [])
         methods = next((m for t, m in bucket if (t.segments, t.verb) == (template.segments, template.verb)), None)
         if methods is None:
             methods = {}
@@ -111,12 +113,13 @@ class RouteTable(Generic[T]):
         return self._match(parts, "")
 
     def _match(self, parts: list[str], verb: str) -> tuple[dict[str, T], list[str]] | None:
-        for template, methods in self._fixed.get((len(parts), verb), ()):
-            for want, part in zip(template.segments, parts, strict=True):
-                if part != want if want is not None else not part:
-                    break
-            else:
-                return methods, parts
+        for second in (*parts[1:2], None):
+            for template, methods in self._fixed.get((len(parts), verb, second), ()):
+                for want, part in zip(template.segments, parts, strict=True):
+                    if part != want if want is not None else not part:
+                        break
+                else:
+                    return methods, parts
         for template, methods in self._open:
             size = len(template.segments) - 1
             if (

@@ -34,6 +34,8 @@ _TRANSIENT_CLASSES = {"08", "53", "58"}
 """Lost connection; disk full, out of memory or connections; a failing system: a retry helps."""
 _FULL = {"53100", "58030"}
 """The disk is full; nothing was written."""
+_FREE_WITHIN = 20.0
+"""Seconds within which a connection must become free."""
 _WRITES = re.compile(
     r"\b(INSERT|UPDATE|DELETE|TRUNCATE|LOCK|FOR (NO KEY )?(UPDATE|(KEY )?SHARE)|pg_\w*advisory\w*|set_config)\b",
     re.IGNORECASE,
@@ -270,9 +272,12 @@ class Database:
         """
         kind: dict[str, Any] = {"isolation": "repeatable_read", "readonly": True} if snapshot else {}
         try:
-            pool = self._pool or await self._open()
-            async with pool.acquire(timeout=20) as raw, raw.transaction(**kind):
-                yield Connection(raw)
+            pool, raw = await self._take()
+            try:
+                async with raw.transaction(**kind):
+                    yield Connection(raw)
+            finally:
+                await pool.release(raw)
         except Exception as error:
             if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _FULL:
                 self.full.set()
@@ -287,13 +292,22 @@ class Database:
         It saves the two round trips that open and end a transaction. A statement that writes or locks is refused.
         """
         try:
-            pool = self._pool or await self._open()
-            async with pool.acquire(timeout=20) as raw:
+            pool, raw = await self._take()
+            try:
                 yield Connection(raw, reads=True)
+            finally:
+                await pool.release(raw)
         except Exception as error:
             if is_transient(error):
                 raise CaseError(Reason.SERVICE_UNAVAILABLE) from error
             raise
+
+    async def _take(self) -> tuple[asyncpg.Pool, asyncpg.Connection]:
+        """Return the pool and a connection of it, which the caller gives back; TimeoutError if none becomes free."""
+        pool = self._pool or await self._open()
+        # The pool's own timeout makes a task of each call.
+        async with asyncio.timeout(_FREE_WITHIN):
+            return pool, await pool.acquire()
 
     async def _open(self) -> asyncpg.Pool:
         async with self._opening:

@@ -1,4 +1,4 @@
-"""Views whose arms have the types of the whole, so that PostgreSQL looks into their tables by index when they are joined.
+"""Views whose arms have the types of the whole, so that PostgreSQL looks into their tables by index where they join.
 
 A text without a type, or a number of another size, makes it read an arm whole: 20 ms instead of 3 for a county's list.
 """
