@@ -141,10 +141,11 @@ async def test_a_reworded_complaint_is_found_with_what_a_person_needs_to_decide(
 
 async def test_the_same_place_and_kind_alone_are_no_likeness(clients: Clients) -> None:
     place = report_pb2.Place(area="620111003")
-    await clients.file_report(OTHER, unit="units/620111", place=place)
+    told = await clients.file_report(OTHER, unit="units/620111", place=place)
     fields: dict[str, Any] = {"place": place, "category": "categories/neighbour"}
-    assert await alike(clients, "下水道返味，厨房没法用", "620111", **fields) == []
-    assert [each.excerpt for each in await alike(clients, OTHER, "620111", **fields)] == [OTHER]
+    # What other tests told there may be like either.
+    assert told.name not in {each.report for each in await alike(clients, "下水道返味，厨房没法用", "620111", **fields)}
+    assert (await alike(clients, OTHER, "620111", **fields))[0].excerpt == OTHER
 
 
 async def test_a_city_finds_what_its_counties_were_told_and_a_county_only_its_own(clients: Clients) -> None:
