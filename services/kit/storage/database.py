@@ -206,6 +206,13 @@ class Connection:
         self.raw = raw
         self.reads = reads
 
+    async def plan_anew(self) -> None:
+        """Have all later statements of this transaction planned for their parameters, each time anew.
+
+        For those that find a county's rows one by one and read a province's in one go.
+        """
+        await self.raw.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+
     @overload  # A model is no type of a column.
     async def execute(  # type: ignore[overload-overlap]
         self, statement: TypedReturnsRows[M], parameters: Parameters = ()

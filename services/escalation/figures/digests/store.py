@@ -23,7 +23,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from services.escalation.figures.models import ClockFact, Digest, DigestDay, MatterUnit, WorkClock
 from services.escalation.models import CaseFact, Escalation, File
@@ -129,14 +129,22 @@ _STEPS = {
     .group_by(WorkClock.kind, WorkClock.unit)
     for live, stands in _STANDS.items()
 }
-_WAITING = {
-    live: select(MatterUnit.unit, WorkClock.unit, WorkClock.rule, func.count(), _OVERDUE, func.min(WorkClock.due_at))
-    .select_from(MatterUnit)
-    .join(WorkClock, WorkClock.number == MatterUnit.number)
-    .where(stands, within(MatterUnit.unit))
-    .group_by(MatterUnit.unit, WorkClock.unit, WorkClock.rule)
-    for live, stands in _STANDS.items()
-}
+
+
+def _waits(stands: ColumnElement[bool]) -> Select[str, str, str, int, int, datetime | None]:
+    # Read in one go and then joined: looked up for each matter, a province's steps take twice as long.
+    step = aliased(WorkClock, select(WorkClock).where(stands).offset(0).subquery("steps"))
+    overdue = func.count().filter(step.due_at < _AS_OF)
+    return (
+        select(MatterUnit.unit, step.unit, step.rule, func.count(), overdue, func.min(step.due_at))
+        .select_from(MatterUnit)
+        .join(step, step.number == MatterUnit.number)
+        .where(within(MatterUnit.unit))
+        .group_by(MatterUnit.unit, step.unit, step.rule)
+    )
+
+
+_WAITING = {live: _waits(stands) for live, stands in _STANDS.items()}
 
 
 async def new(connection: Connection, moments: Mapping[str, object]) -> Sequence[tuple[str, str, int]]:

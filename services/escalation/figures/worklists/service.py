@@ -52,6 +52,7 @@ class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
         words = self._words(request) if request.query else None
         # One snapshot: the counts are those of the list beside them.
         async with self.database.begin(snapshot=True) as connection:
+            await connection.plan_anew()
             if whose is Scope.MINE:
                 asked = asked._replace(held=await store.held(connection, asked.official, units))
             counts = await store.counts(connection, whose, asked, words)
