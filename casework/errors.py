@@ -73,6 +73,7 @@ class Reason(StrEnum):
     RULE_NOT_IN_FORCE = "RULE_NOT_IN_FORCE"
     PREVIEW_STALE = "PREVIEW_STALE"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    MAINTENANCE = "MAINTENANCE"
     TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
     BEYOND_THE_FEED = "BEYOND_THE_FEED"
     SUPPORT_NEEDED = "SUPPORT_NEEDED"
@@ -470,6 +471,11 @@ TEXTS: dict[Reason, _Text] = {
     ),
     Reason.SERVICE_UNAVAILABLE: _Text(
         Kind.UNAVAILABLE, "服务暂时不可用，请稍后再试。", "Temporarily unavailable: retry."
+    ),
+    Reason.MAINTENANCE: _Text(
+        Kind.UNAVAILABLE,
+        "系统正在维护，现在不能登记和办理，查询照常，期限照算；请稍后再试。",
+        "Under maintenance: nothing can be entered now, reading goes on, and so do deadlines. Try again later.",
     ),
     Reason.TOO_MANY_REQUESTS: _Text(Kind.EXHAUSTED, "请求过多，请稍后再试。", "Too many requests: retry later."),
     Reason.SUPPORT_NEEDED: _Text(

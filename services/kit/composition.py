@@ -25,6 +25,7 @@ from services.kit.serving.access import Access, PolicyError
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.serving.loops import Loops
 from services.kit.serving.loops import Work as LoopWork
+from services.kit.serving.maintenance import Maintenance
 from services.kit.serving.request import named
 from services.kit.serving.server import serve
 from services.kit.serving.settings import ServiceSettings, read_settings
@@ -34,6 +35,7 @@ from services.kit.storage.erasures import Erase, ErasureList, erase_again
 from services.kit.storage.events import EventLog
 from services.kit.storage.feed import FeedPulse, FeedServicer, Owner, keep_sealing
 from services.kit.storage.histories import HistoryServicer, Leaves
+from services.kit.storage.maintenance import keep_looking
 from services.kit.storage.sealing import HeldKey, MasterKey, Sealer, SealError
 from services.kit.storage.start_checks import await_right_key, name_missing
 
@@ -137,13 +139,14 @@ async def _serve(
     known = directory(database)
     services = [*build(parts), feed_service(name, parts, known.owner)]
     try:
-        loops = Loops()
+        loops, maintenance = Loops(), Maintenance()
+        loops.start("maintenance", lambda loop: keep_looking(loop, database, maintenance))
         loops.start("storage", lambda loop: keep_room(loop, database))
         loops.start("feed", lambda loop: keep_sealing(loop, database, pulse))
         loops.start("clocks", lambda loop: keep_clocks(loop, database, clockwork, pins, time, automatic_rules(rules)))
         for each, work in keep(parts).items():
             loops.start(each, work)
-        await serve(settings, services, checker, access, loops, known, time)
+        await serve(settings, services, checker, access, loops, known, time, maintenance)
     finally:
         await database.close()
 

@@ -31,6 +31,7 @@ from services.kit.serving.errors import invalid, is_exhausted, language_of, stat
 from services.kit.serving.health import serve_health
 from services.kit.serving.limits import LARGE, MAX_MESSAGE, MAX_METADATA, Quota, Use
 from services.kit.serving.loops import Loops
+from services.kit.serving.maintenance import Maintenance
 from services.kit.serving.request import exclusions, leaving, named, terms
 from services.kit.serving.request.named import Directory
 from services.kit.serving.settings import ServiceSettings
@@ -76,6 +77,8 @@ class _Method:
         self._input: Any = descriptor.input_type
         self._message: type[Message] = GetMessageClass(descriptor.input_type)
         self.sends_many = descriptor.client_streaming
+        # Every write has a request id, so that it may be repeated; what streams in has one in each message.
+        self.writes = descriptor.client_streaming or "request_id" in descriptor.input_type.fields_by_name
         watches = descriptor.server_streaming and "after_position" in descriptor.input_type.fields_by_name
         self.use = Use.UPLOAD if descriptor.client_streaming else Use.WATCH if watches else Use.CALL
 
@@ -95,6 +98,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
     def __init__(
         self, services: Sequence[ServiceDescriptor], checker: TokenChecker, access: Access, settings: ServiceSettings,
         directory: Directory | None = None, time_: BusinessTime | None = None, roster: Directory | None = None,
+        maintenance: Maintenance | None = None,
     ) -> None:  # fmt: skip
         methods = [_Method(method) for service in services for method in service.methods]
         self._methods = {method.name: method for method in methods}
@@ -108,6 +112,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
         self._directory = directory
         self._roster = roster or directory
         self._time = time_ or BusinessTime()
+        self._maintenance = maintenance or Maintenance()
 
     async def intercept_service(
         self,
@@ -271,6 +276,8 @@ class Pipeline(grpc.aio.ServerInterceptor):
         # A caller without permission for any unit is refused before anything is looked up.
         if not self._access.holds(caller, method.permission):
             raise CaseError(Reason.PERMISSION_DENIED, permission=method.permission)
+        if method.writes:
+            self._maintenance.check(caller.roles)
         await terms.must_serve(call, self._roster)
         return call
 
@@ -354,13 +361,14 @@ async def serve(
     loops: Loops | None = None,
     directory: Directory | None = None,
     business_time: BusinessTime | None = None,
+    maintenance: Maintenance | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; then finish calls in progress, at most 5 seconds, and stop.
 
     Health reports for each service whether it responds, and for the whole (the empty name) whether all loops are well.
     """
     descriptors = [descriptor for descriptor, _ in services]
-    pipeline = Pipeline(descriptors, checker, access, settings, directory, business_time)
+    pipeline = Pipeline(descriptors, checker, access, settings, directory, business_time, maintenance=maintenance)
     server = grpc.aio.server(interceptors=[pipeline], options=_OPTIONS)
     # The library waits for a call of each registered method, and so would look at hundreds of them at every call.
     server.add_registered_method_handlers = lambda service, handlers: None  # type: ignore[attr-defined]

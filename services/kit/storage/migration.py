@@ -209,6 +209,7 @@ def _grants(service: str) -> Iterable[str]:
         yield f"REVOKE UPDATE, DELETE, TRUNCATE ON {service}.{table} FROM {role}"
     yield f"REVOKE UPDATE ON {service}.master_key FROM {role}"
     yield f"REVOKE INSERT, UPDATE, DELETE ON {service}.alembic_version FROM {role}"
+    yield f"REVOKE INSERT, UPDATE, DELETE ON {service}.maintenance FROM {role}"
 
 
 def run_script(script: str) -> None:

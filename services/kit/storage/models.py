@@ -266,6 +266,22 @@ class KnownKey(Model):
     kept_at: Mapped[Instant] = mapped_column(server_default=NOW)
 
 
+class MaintenanceNotice(Model):
+    """What is said while the service is in maintenance: one row then, none otherwise."""
+
+    __tablename__ = "maintenance"
+    __table_args__ = (
+        CheckConstraint("one"),
+        {"comment": "While there is a row, writes are refused with its words; only administrators write it."},
+    )
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    zh: Mapped[Words]
+    en: Mapped[Words]
+    until: Mapped[Instant]
+    began_at: Mapped[Instant] = mapped_column(server_default=NOW)
+
+
 class CaseStanding(Model):
     """Which unit a case belongs to, in services that do not own cases."""
 

@@ -118,6 +118,17 @@ CREATE TABLE master_key (
 COMMENT ON TABLE master_key IS 'By what the key that wraps all data keys is known again; a service with another stops.';
 """
 
+MAINTENANCE = """
+CREATE TABLE maintenance (
+    one      boolean PRIMARY KEY DEFAULT true CHECK (one),
+    zh       text NOT NULL,
+    en       text NOT NULL,
+    until    timestamptz NOT NULL,
+    began_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE maintenance IS 'While there is a row, writes are refused with its words; only administrators write it.';
+"""
+
 LANES = """
 ALTER TABLE events ADD COLUMN bulk boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN events.bulk IS 'Came with many others or from a machine: what a person did is followed up first.';
