@@ -24,6 +24,8 @@ class ServiceState:
     """Its last migration."""
     key: str
     """Fingerprint of the master key it was sealed with; empty if nothing was served yet."""
+    wrapping: list[str]
+    """The keys that wrap its data keys, where they are not that one alone."""
     feed: int
     """Where its feed ends."""
     consumers: Mapping[str, int]

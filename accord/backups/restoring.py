@@ -10,6 +10,7 @@ from accord.backups import ledger, tools
 from accord.backups.fingerprints import MASTER, fingerprints, master_of
 from accord.backups.making import Place
 from accord.backups.manifest import DUMP, ERASURES, EVIDENCE, Manifest
+from accord.backups.rekeying import held
 from accord.backups.snapshot import occupied, states
 from accord.embedded.folder import StackError
 from services.kit.storage.migration import MigrationError, migrate, prepare, revisions
@@ -30,10 +31,15 @@ def must_fit(manifest: Manifest, keys: Path) -> list[str]:
     if needed and not master.exists():
         raise StackError(f"{master} is missing: put the key {needed.pop()} there; a backup has none")
     for service, state in manifest.services.items():
-        if state.key and state.key != master_of(master):
+        if not state.key:
+            continue
+        if state.key != master_of(master):
             raise StackError(
                 f"{master} is {master_of(master)}, and {service} was sealed with {state.key}: put that key there"
             )
+        missing = set(state.wrapping or [state.key]) - {"", *held(master).opens()}
+        if missing:
+            raise StackError(f"{service} has data keys that {missing.pop()} wraps, and {master} lacks it: put that in")
     own = fingerprints(keys)
     return [name for name, known in manifest.keys.items() if name in own and own[name] != known]
 

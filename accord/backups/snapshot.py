@@ -98,6 +98,7 @@ async def _state(connection: asyncpg.Connection, service: str) -> ServiceState:
     return ServiceState(
         revision=str(await connection.fetchval(f"SELECT version_num FROM {service}.alembic_version")),
         key=str(await connection.fetchval(f"SELECT fingerprint FROM {service}.master_key") or ""),
+        wrapping=list(await connection.fetchval(f"SELECT wrapping FROM {service}.master_key") or []),
         feed=int(await connection.fetchval(f"SELECT position FROM {service}.feed_head") or 0),
         consumers=dict(await connection.fetch(f"SELECT name, position FROM {service}.consumers ORDER BY name")),
         rows={table: int(await connection.fetchval(f"SELECT count(*) FROM {service}.{table}")) for table in tables},

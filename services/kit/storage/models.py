@@ -264,6 +264,11 @@ class KnownKey(Model):
     one: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
     fingerprint: Mapped[Words]
     kept_at: Mapped[Instant] = mapped_column(server_default=NOW)
+    wrapping: Mapped[list[str]] = mapped_column(
+        ARRAY(Text),
+        server_default="{}",
+        comment="The keys that wrap data keys, once there is a second; else the first alone.",
+    )
 
 
 class MaintenanceNotice(Model):
@@ -272,7 +277,7 @@ class MaintenanceNotice(Model):
     __tablename__ = "maintenance"
     __table_args__ = (
         CheckConstraint("one"),
-        {"comment": "While there is a row, writes are refused with its words; only administrators write it."},
+        {"comment": "While there is a row, writes are refused with its words; administrators write it."},
     )
 
     one: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))

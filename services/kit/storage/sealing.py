@@ -10,6 +10,8 @@ import base64
 import binascii
 import hmac
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, NewType, Protocol
 
@@ -46,23 +48,74 @@ class MasterKey(Protocol):
         """Return a 32-byte key for one purpose, the same every time, such as the key of a blind index."""
         ...
 
+    def opens(self) -> tuple[str, ...]:
+        """Return the fingerprints of the keys whose wrapped data keys it opens; the first one wraps."""
+        ...
+
+
+_WRONG = "the master key must be 32 bytes, in base64"
+_OLD, _INDEX = "old", "index"
+
 
 class HeldKey:
-    """A master key held by this process: 32 bytes from a file or an environment variable."""
+    """A master key held by this process: 32 bytes from a file or an environment variable.
 
-    def __init__(self, key: bytes) -> None:
-        if len(key) != 32:
-            raise SealError("the master key must be 32 bytes, in base64")
-        self._cipher = AESGCM(key)
-        self._root = key
+    While it changes there are several: the first wraps, the `old` ones open what they wrapped. The keys of indexes are
+    derived from the first that there ever was (`index`): what is stored under them could not be computed again.
+    """
+
+    def __init__(self, key: bytes, old: Sequence[bytes] = (), index: bytes = b"") -> None:
+        if any(len(each) != 32 for each in (key, *old, index or key)):
+            raise SealError(_WRONG)
+        self._keys = (key, *old)
+        self._ciphers = tuple(map(AESGCM, self._keys))
+        self._cipher = self._ciphers[0]
+        self._root = index or key
 
     @classmethod
     def from_text(cls, text: str) -> HeldKey:
-        """Return the key of a base64 text."""
+        """Return the key of a text: base64, and on further lines `old BASE64` and `index BASE64`."""
+        first, *more = text.strip().splitlines() or [""]
+        old, index = [], b""
+        for line in more:
+            kind, _, key = line.partition(" ")
+            if kind == _OLD:
+                old.append(_decoded(key))
+            elif kind == _INDEX:
+                index = _decoded(key)
+            else:
+                raise SealError(_WRONG)
+        return cls(_decoded(first), old, index)
+
+    def text(self) -> str:
+        """Return the text that `from_text` reads."""
+        written = [base64.b64encode(each).decode() for each in (*self._keys, self._root)]
+        lines = [written[0], *(f"{_OLD} {each}" for each in written[1:-1])]
+        return "\n".join([*lines, *([f"{_INDEX} {written[-1]}"] if self._root != self._keys[0] else [])]) + "\n"
+
+    def followed_by(self, key: bytes) -> HeldKey:
+        """Return what wraps by a new key, and opens what this one does."""
+        return HeldKey(key, self._keys, self._root)
+
+    def alone(self) -> HeldKey:
+        """Return what opens nothing but what the first key wrapped."""
+        return HeldKey(self._keys[0], (), self._root)
+
+    def retired(self) -> list[bytes]:
+        """Return the keys that are no longer used to wrap."""
+        return list(self._keys[1:])
+
+    def opens(self) -> tuple[str, ...]:
+        """Return the fingerprints of its keys; the first one wraps."""
+        return tuple(hmac.digest(each, b"fingerprint", "sha256")[:16].hex() for each in self._keys)
+
+    def rewrapped(self, wrapped: bytes, bound: bytes) -> bytes | None:
+        """Return a data key wrapped by the first key; None if it is so already. SealError if no key opens it."""
         try:
-            return cls(base64.b64decode(text, validate=False))
-        except (binascii.Error, ValueError):
-            raise SealError("the master key must be 32 bytes, in base64") from None
+            self._ciphers[0].decrypt(wrapped[:_NONCE], wrapped[_NONCE:], bound)
+        except (InvalidTag, ValueError):
+            return self.wrap(self.unwrap(wrapped, bound), bound)
+        return None
 
     @classmethod
     def from_file(cls, path: Path) -> HeldKey:
@@ -78,15 +131,22 @@ class HeldKey:
         return nonce + self._cipher.encrypt(nonce, key, bound)
 
     def unwrap(self, wrapped: bytes, bound: bytes) -> bytes:
-        """Return a data key that was wrapped."""
-        try:
-            return self._cipher.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], bound)
-        except (InvalidTag, ValueError):
-            raise SealError(f"{bound.decode('ascii', 'replace')}: not sealed with this key") from None
+        """Return a data key that was wrapped, by whichever of the keys."""
+        for cipher in self._ciphers:
+            with suppress(InvalidTag, ValueError):
+                return cipher.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], bound)
+        raise SealError(f"{bound.decode('ascii', 'replace')}: not sealed with this key")
 
     def derive(self, purpose: str) -> bytes:
         """Return a 32-byte key for one purpose."""
         return hmac.digest(self._root, purpose.encode(), "sha256")
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=False)
+    except (binascii.Error, ValueError):
+        raise SealError(_WRONG) from None
 
 
 class Sealed(NamedTuple):
@@ -149,6 +209,10 @@ class Sealer:
         """Return a 32-byte key for one purpose, such as a blind index."""
         return self._master.derive(purpose)
 
+    def opens(self) -> tuple[str, ...]:
+        """Return the fingerprints of the keys whose wrapped data keys it opens."""
+        return self._master.opens()
+
     def fingerprint(self) -> str:
-        """Return a fingerprint of the master key, which reveals nothing about it."""
+        """Return a fingerprint of the master key, which reveals nothing about it: of the first that there ever was."""
         return self._master.derive("fingerprint")[:16].hex()

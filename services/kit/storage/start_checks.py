@@ -28,6 +28,7 @@ from services.kit.storage.verification import HEADS
 _RETRY = 0.5
 _SCHEMA = text("SELECT version_num, obj_description(to_regclass('alembic_version'), 'pg_class') FROM alembic_version")
 _KNOWN = select(KnownKey.fingerprint)
+_WRAPPING = select(KnownKey.wrapping)
 _KEEP = insert(KnownKey).values(fingerprint=bindparam("fingerprint")).on_conflict_do_nothing()
 
 MISSING = Gauge("accord_units_missing", "Units that have matters and are neither in the list nor retired.", ["open"])
@@ -58,6 +59,12 @@ async def check_key(database: Database, service: str, sealer: Sealer) -> None:
                 _must_open(sealer, number, wrapped)
             await connection.execute(_KEEP, {"fingerprint": own})
         known = str(await connection.scalar(_KNOWN))
+        missing = set(await connection.scalar(_WRAPPING) or [known]) - set(sealer.opens())
+    if known == own and missing:
+        raise WrongKeyError(
+            f"{service}'s database has data keys that {missing.pop()} wraps, and that key is not here: put the file of "
+            "keys back that `accord rekey` wrote; nothing was changed"
+        )
     if known != own:
         raise WrongKeyError(
             f"this is not the key that {service}'s database was sealed with: its fingerprint is {own}, the database "

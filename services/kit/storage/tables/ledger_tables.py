@@ -126,7 +126,12 @@ CREATE TABLE maintenance (
     until    timestamptz NOT NULL,
     began_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-COMMENT ON TABLE maintenance IS 'While there is a row, writes are refused with its words; only administrators write it.';
+COMMENT ON TABLE maintenance IS 'While there is a row, writes are refused with its words; administrators write it.';
+"""
+
+WRAPPING_KEYS = """
+ALTER TABLE master_key ADD COLUMN wrapping text[] NOT NULL DEFAULT '{}';
+COMMENT ON COLUMN master_key.wrapping IS 'The keys that wrap data keys, once there is a second; else the first alone.';
 """
 
 LANES = """
