@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
-
-from accord.embedded.folder import StackError, StateFolder
 
 if TYPE_CHECKING:
     import asyncpg
@@ -71,25 +68,11 @@ def status(state: State = Path(".accord")) -> None:
 
 def _each(state: Path, work: Callable[[asyncpg.Connection, str], Awaitable[T]]) -> dict[str, T]:
     """Do it for every service, in one transaction."""
-    import asyncpg
-
-    from accord.commands.history_command import database_url
-    from accord.embedded.engines.database import admin_url
+    from accord.commands.administrator import as_administrator
     from services.kit.storage.verification import HEADS
 
-    url = admin_url(database_url(StateFolder.at(state)))
+    async def all_of_them(connection: asyncpg.Connection) -> dict[str, T]:
+        async with connection.transaction():
+            return {service: await work(connection, service) for service in HEADS}
 
-    async def run() -> dict[str, T]:
-        connection = await asyncpg.connect(url, timeout=20)
-        try:
-            async with connection.transaction():
-                return {service: await work(connection, service) for service in HEADS}
-        finally:
-            await connection.close()
-
-    try:
-        return asyncio.run(run())
-    except asyncpg.UndefinedTableError:
-        raise StackError("the database is not up to date: run `accord migrate`") from None
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        raise StackError(f"cannot reach the database: {error or type(error).__name__}") from None
+    return as_administrator(state, all_of_them)

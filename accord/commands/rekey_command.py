@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from accord.embedded.folder import StackError, StateFolder
+from accord.embedded.folder import StateFolder
 
 if TYPE_CHECKING:
     import asyncpg
 
     from accord.backups.rekeying import Count
 
-T = TypeVar("T")
 State = Annotated[Path, typer.Option("--state", envvar="ACCORD_STATE", help="Folder that holds the stack's data.")]
 KeyFile = Annotated[
     Path | None, typer.Option("--key-file", envvar="ACCORD_MASTER_KEY_FILE", help="The file of the master key.")
@@ -30,9 +27,10 @@ rekey_app = typer.Typer(help="Change the master key while everything runs.", no_
 def begin(state: State = Path(".accord"), key_file: KeyFile = None) -> None:
     """Make a new key that wraps from the next start of the services on; the old one opens what it wrapped."""
     from accord.backups import rekeying
+    from accord.commands.administrator import as_administrator
 
     path = _path(state, key_file)
-    keys = _do(state, lambda connection: rekeying.begin(connection, path))
+    keys = as_administrator(state, lambda connection: rekeying.begin(connection, path))
     typer.echo(f"{path} has the new key {keys.opens()[0]}; keep a copy where the old one is kept")
     typer.echo("give it to the three services and restart them, then: accord rekey run")
 
@@ -53,14 +51,16 @@ def rekey_status(state: State = Path(".accord"), key_file: KeyFile = None) -> No
 def retire(state: State = Path(".accord"), key_file: KeyFile = None) -> None:
     """Take the old key out of the file, once nothing uses it; it is kept beside it for older backups."""
     from accord.backups import rekeying
+    from accord.commands.administrator import as_administrator
 
     path = _path(state, key_file)
-    kept = _do(state, lambda connection: rekeying.retire(connection, path))
+    kept = as_administrator(state, lambda connection: rekeying.retire(connection, path))
     typer.echo(f"{path} has the new key alone; {kept.name} opens older backups: delete it with the last of them")
 
 
 def _walked(state: Path, key_file: Path | None, *, wrap: bool) -> None:
     from accord.backups import rekeying
+    from accord.commands.administrator import as_administrator
     from services.kit.storage.verification import HEADS
 
     keys = rekeying.held(_path(state, key_file))
@@ -71,7 +71,7 @@ def _walked(state: Path, key_file: Path | None, *, wrap: bool) -> None:
             for service in HEADS
         }
 
-    found = _do(state, walk)
+    found = as_administrator(state, walk)
     for service, count in found.items():
         lost = f", {count.lost} BY A KEY THAT IS NOT HERE" if count.lost else ""
         typer.echo(f"{service:<12} {count.new} of {count.all} by {keys.opens()[0]}{lost}")
@@ -88,26 +88,3 @@ def _path(state: Path, key_file: Path | None) -> Path:
     from accord.embedded.keys import Keys
 
     return key_file or Keys(StateFolder.at(state).keys).master
-
-
-def _do(state: Path, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-    import asyncpg
-
-    from accord.commands.history_command import database_url
-    from accord.embedded.engines.database import admin_url
-
-    url = admin_url(database_url(StateFolder.at(state)))
-
-    async def connected() -> T:
-        connection = await asyncpg.connect(url, timeout=20)
-        try:
-            return await work(connection)
-        finally:
-            await connection.close()
-
-    try:
-        return asyncio.run(connected())
-    except asyncpg.UndefinedColumnError:
-        raise StackError("the database is not up to date: run `accord migrate`") from None
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        raise StackError(f"cannot reach the database: {error or type(error).__name__}") from None

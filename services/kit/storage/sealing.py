@@ -144,9 +144,12 @@ class HeldKey:
 
 def _decoded(text: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=False)
+        key = base64.b64decode(text, validate=False)
     except (binascii.Error, ValueError):
         raise SealError(_WRONG) from None
+    if len(key) != 32:
+        raise SealError(_WRONG)
+    return key
 
 
 class Sealed(NamedTuple):
