@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "backup": ("backup_command", "backup", "Back up the database and the evidence, or check a backup."),
     "restore": ("backup_command", "restore", "Restore a backup into an empty place."),
     "maintenance": ("maintenance_command", "maintenance_app", "Refuse writes for a while, with a reason."),
+    "units": ("units_command", "units_app", "Hand what is open at one unit to its successor."),
     "consumers": ("consumers_command", "consumers_app", "How far consumers have read the feeds; read some again."),
     "rekey": ("rekey_command", "rekey_app", "Change the master key while everything runs."),
     "rules": ("rules_command", "rules_app", "Check rules, list and show them."),

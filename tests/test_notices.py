@@ -232,6 +232,7 @@ async def test_reasons_go_to_everybody_who_takes_part_once_and_to_nobody_who_was
          {"rule": limit, "due_at": "2026-03-20T15:59:59Z", "how": "EXTENSION_KIND_CONSENT_OF_ALL"}, "经各方同意"),
         ("CaseClosed", "matter_closed", {"outcome": "OUTCOME_REFERRED"}, "转由其他部门办理"),
         ("CaseReopened", "matter_reopened", {"reason": "REOPEN_REASON_NEW_FACTS"}, "有新的事实"),
+        ("CaseTransferred", "matter_transferred", {"from": "620102", "to": "620103"}, "七里河区"),
     ]  # fmt: skip
     for place, (event, _, said, _) in enumerate(events, 50):
         # The reporter, who is party 1, is told as the reporter; party 4 has not been asked yet.

@@ -54,9 +54,7 @@ def replay(
     name: Annotated[str, typer.Argument(help="The consumer, as `accord consumers list` names it.")],
     feed: Annotated[str, typer.Option(help="Whose feed: intake, mediation or escalation.")],
     after: Annotated[int, typer.Option("--from", min=0, help="It goes on after this position; 0 is the beginning.")],
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do it; without this it is shown what would be read again.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; else it is shown what would be read.")] = False,
     state: State = Path(".accord"),
 ) -> None:
     """Have a consumer read a part of its feed again. Consumers bear repeats: what they did already changes nothing.
@@ -89,7 +87,7 @@ async def _preview(connection: asyncpg.Connection, name: str, feed: str, after: 
 
 
 async def _set_back(connection: asyncpg.Connection, name: str, feed: str, after: int, folder: StateFolder) -> None:
-    """Set a position back. Nobody acknowledges or reads positions meanwhile, so that the old one comes back from nowhere."""
+    """Set a position back. Nobody acknowledges or reads one meanwhile: the old one comes back from nowhere."""
     async with connection.transaction():
         await connection.execute(f"LOCK TABLE {feed}.consumers IN ACCESS EXCLUSIVE MODE")
         await connection.execute(f"UPDATE {feed}.consumers SET position = $2 WHERE name = $1", name, after)
