@@ -30,6 +30,7 @@ from tests.case_people import refused
 from tests.conftest import Clients
 from tests.erasing import erased, requested, until
 from tests.patience import PATIENCE
+from tests.runbooks import follow
 from tests.scratch import Scratch
 from tests.test_erasure import TEXT, content, explanation, stored, told
 from tests.test_faults import running
@@ -119,8 +120,7 @@ async def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
             await requested(clients, case)
         await erased(clients, before)
         await until(clients, before, lambda found: found.complete)
-        made = await accord("backup", str(backup), "--state", str(state))
-        assert made.exit_code == 0, (made.output, made.exception)
+        assert "is as it was made" in await follow("Back up", STATE=state, BACKUPS=backup.parent)
         await erased(clients, gone)
         await until(clients, gone, lambda found: found.complete)
         later = (await clients.file_report(TEXT)).name
@@ -190,9 +190,9 @@ async def test_what_would_not_be_the_system_is_refused_in_one_line(past: Past, t
 
 
 async def test_a_restored_system_is_what_it_was_forgets_again_and_keeps_every_clock(past: Past, tmp_path: Path) -> None:
-    state = empty(past, tmp_path / "state")
-    done = await accord("restore", str(past.backup), "--state", str(state))
-    assert done.exit_code == 0, (done.output, done.exception)
+    state = tmp_path / "state"
+    said = await follow("Restore", STATE=state, BACKUPS=past.backup.parent, KEYS=past.keys)
+    assert "erasures are applied at the start" in said
     file = state / "files" / hashlib.sha256(past.evidence).hexdigest()[:2] / hashlib.sha256(past.evidence).hexdigest()
     assert file.read_bytes() == past.evidence
     listed = ErasureList(state / "keys" / "erasures", "mediation")
@@ -211,6 +211,7 @@ async def test_a_restored_system_is_what_it_was_forgets_again_and_keeps_every_cl
                 await asyncio.sleep(0.2)
         await fires(clients, "intake", past.waiting)
         await fires(clients, "mediation", past.open)
+        assert "BROKEN" not in await follow("Restore", 1, STATE=state)
         for service in SERVICES:
             assert (await verify(stack.database_url, service)).broken == ""
 

@@ -17,6 +17,7 @@ from accord.embedded.stack import Stack
 from services.kit.serving.maintenance import Notice
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import CALL, PATIENCE
+from tests.runbooks import follow
 from tests.scratch import Scratch
 from tests.test_backups import FIRED, accord
 from tests.test_faults import running
@@ -90,6 +91,13 @@ async def overdue(clients: Clients, number: str) -> None:
                 await asyncio.sleep(0.2)
     finally:
         await connection.close()
+
+
+async def test_maintenance_is_what_the_runbook_says(fast: Clients) -> None:
+    said = await follow("Maintenance", STATE=fast.stack.folder.root)
+    assert said.count("refuses writes until") == 3
+    assert said.rstrip().endswith("writes are accepted")
+    await until_status(fast.stack, 200)
 
 
 def test_who_is_refused_is_told_when_to_come_again_and_not_at_once() -> None:

@@ -1,4 +1,4 @@
-"""Two units become one at the turn of the year: what is open goes to the successor in one act, and its clocks run on."""
+"""Two units become one at the turn of the year: what is open goes to the successor in one act; its clocks run on."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from accord.embedded.stack import Stack
 from accord.sign_in import login as logins
 from accord.sign_in.login import Login
 from tests.conftest import Clients
+from tests.runbooks import follow
 from tests.scratch import Scratch
 from tests.test_backups import accord, refusal
 
@@ -57,11 +58,10 @@ async def test_what_is_open_at_a_unit_goes_to_its_successor_in_one_act_that_was_
     before = await running(clients, first.name)
     assert before
 
-    shown = await accord("units", "merge", OLD, NEW, *at)
-    assert shown.exit_code == 0, (shown.output, shown.exception)
-    assert {first.name, second.name} <= set(re.findall(r"cases/\S+", shown.output))
-    assert re.search(r"[1-9]\d* reports not yet accepted", shown.output)
-    stale = shown.output.split("--confirm ")[1].split()[0]
+    shown = await follow("Merge or move a unit", STATE=stack.folder.root)
+    assert {first.name, second.name} <= set(re.findall(r"cases/\S+", shown))
+    assert re.search(r"[1-9]\d* reports not yet accepted", shown)
+    stale = shown.split("--confirm ")[1].split()[0]
     assert (await seen(clients, first.name)).unit == f"units/{OLD}", "it was shown, not done"
     third = await opened(clients)
     assert "changed since the preview" in await refusal("units", "merge", OLD, NEW, "--confirm", stale, *at)
