@@ -62,7 +62,7 @@ async def test_in_maintenance_writes_are_refused_in_words_and_reads_and_clocks_g
         assert on.exit_code == 0, (on.output, on.exception)
         refused = await until_status(stack, 503)
         assert 1000 < int(refused.headers["Retry-After"]) <= 1200
-        assert refused.json()["reason"] == "MAINTENANCE"
+        assert refused.json()["code"] == "MAINTENANCE"
         assert refused.json()["detail"].endswith(EN)
         assert (await post(stack, "zh")).json()["detail"].endswith(ZH)
         with pytest.raises(grpc.aio.AioRpcError) as told:
