@@ -46,7 +46,7 @@ async def seen(url: str) -> AsyncIterator[Seen]:
             yield Seen(
                 str(await connection.fetchval("SELECT pg_export_snapshot()")),
                 connection.get_server_version().major,
-                {name: await _state(connection, name) for name in HEADS},
+                await _states(connection),
                 frozenset(row[0] for row in await connection.fetch(_EVIDENCE)),
             )
 
@@ -91,6 +91,13 @@ def _place(url: str) -> str:
 
 async def _has_tables(connection: asyncpg.Connection, service: str) -> bool:
     return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1)", service))
+
+
+async def _states(connection: asyncpg.Connection) -> dict[str, ServiceState]:
+    try:
+        return {name: await _state(connection, name) for name in HEADS}
+    except asyncpg.UndefinedColumnError:
+        raise StackError("the schema is older than this program: back up with the version that runs") from None
 
 
 async def _state(connection: asyncpg.Connection, service: str) -> ServiceState:
