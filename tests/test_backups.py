@@ -83,6 +83,12 @@ def test_a_byte_that_changed_is_found(tmp_path: Path, harm: Any, told_of: str) -
         check(tmp_path / "backup")
 
 
+def test_a_program_of_postgresql_that_is_nowhere_is_named() -> None:
+    assert tool("pg_dump").exists()
+    with pytest.raises(StackError, match="pg_nothing is missing"):
+        tool("pg_nothing")
+
+
 def test_lists_of_erasures_are_joined_and_no_line_is_lost(tmp_path: Path) -> None:
     old, new = ["intake 1 2026-01-01", "intake 2 2026-02-02"], ["mediation 3 2026-01-15"]
     assert ledger.joined([old, new, old]) == [old[0], new[0], old[1]]
