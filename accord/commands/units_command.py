@@ -82,7 +82,7 @@ async def _open(backends: Backends, unit: str) -> Matters:
     from pb.mediation.v1 import case_pb2, mediation_pb2
 
     own = f"units/{unit}"
-    stages = [stage for stage in case_pb2.Stage.values() if stage not in (0, case_pb2.STAGE_CLOSED)]
+    stages = [name for name, stage in case_pb2.Stage.items() if stage not in (0, case_pb2.STAGE_CLOSED)]
     cases: list[case_pb2.Case] = []
     asked = mediation_pb2.ListCasesRequest(unit=own, stages=stages, page_size=1000)
     while True:
@@ -99,7 +99,7 @@ async def _open(backends: Backends, unit: str) -> Matters:
         with_total=True,
     )
     reports = await backends.intake.ListReports(waiting)
-    undone = [state for state in case_pb2.TaskState.values() if 0 < state < case_pb2.TASK_STATE_VERIFIED]
+    undone = [name for name, state in case_pb2.TaskState.items() if 0 < state < case_pb2.TASK_STATE_VERIFIED]
     tasks = mediation_pb2.ListTasksRequest(parent="cases/-", unit=own, states=undone, page_size=1000)
     names = {each.name for each in cases}
     others = [

@@ -25,6 +25,8 @@ from services.kit.storage.tables.clock_tables import CLOCK_TABLES
 from services.kit.storage.tables.ledger_tables import SEALED_TABLES
 
 SERVICES = ("intake", "mediation", "escalation")
+EXTENSIONS = ("pg_trgm", "intarray", "btree_gist")
+"""What schemas need that is in none of them: a dump of schemas does not have it."""
 _HERE = Path(__file__).resolve().parent.parent.parent
 
 
@@ -75,8 +77,8 @@ async def _migrate(admin_url: str, passwords: Mapping[str, str]) -> None:
 async def _prepare(connection: AsyncConnection, engine: AsyncEngine, passwords: Mapping[str, str]) -> None:
     # One migration at a time, whoever starts it.
     await connection.execute(text("SELECT pg_advisory_xact_lock(4208)"))
-    await connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public"))
-    await connection.execute(text("CREATE EXTENSION IF NOT EXISTS intarray SCHEMA public"))
+    for extension in EXTENSIONS:
+        await connection.execute(text(f"CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA public"))
     seen = await connection.scalar(text("SELECT public.similarity('拖欠工资三个月', '拖欠农民工工资三个月')"))
     if not seen:
         raise MigrationError(
