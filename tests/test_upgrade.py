@@ -68,7 +68,7 @@ async def test_an_older_program_refuses_a_newer_database_in_one_line(stack: Stac
     database = Database(scratch.role("mediation"), 1)
     try:
         await check_schema(database, "mediation")
-        await execute(scratch, "UPDATE mediation.alembic_version SET version_num = '9999'")
+        await ahead(scratch, "mediation")
         told = f"mediation's database is at revision 9999, and this program knows {own}: "
         with pytest.raises(WrongSchemaError, match=re.escape(told)):
             await check_schema(database, "mediation")
@@ -100,6 +100,15 @@ async def test_a_newer_program_refuses_an_older_database_in_one_line(stack: Stac
         await dropped(scratch)
 
 
+async def ahead(scratch: Scratch, service: str) -> None:
+    """Leave a service's schema as a newer program would, with which no older one works."""
+    await execute(
+        scratch,
+        f"UPDATE {service}.alembic_version SET version_num = '9999'",
+        f"COMMENT ON TABLE {service}.alembic_version IS 'programs since 9999'",
+    )
+
+
 async def version(scratch: Scratch) -> str:
     """Return the revision of mediation's schema."""
     connection = await scratch.connect()
@@ -110,11 +119,11 @@ async def version(scratch: Scratch) -> str:
 
 
 async def test_a_stack_of_an_older_version_does_not_start(tmp_path: Path) -> None:
-    def ahead(url: str, passwords: object) -> None:
+    def by_a_newer_one(url: str, passwords: object) -> None:
         migrate(url, {})
-        asyncio.run(execute(Scratch(url, {}), "UPDATE intake.alembic_version SET version_num = '9999'"))
+        asyncio.run(ahead(Scratch(url, {}), "intake"))
 
-    with Stack(tmp_path, 0, roster=lambda _: [], migrate=ahead):
+    with Stack(tmp_path, 0, roster=lambda _: [], migrate=by_a_newer_one):
         pass
     with pytest.raises(StackError, match=r"^intake's database is at revision 9999, and this program knows \d{4}: .*\Z"):
         await asyncio.to_thread(Stack(tmp_path, 0).start)
