@@ -3,8 +3,8 @@
 from services.kit.storage.migration import run_script
 from services.kit.storage.tables.ledger_tables import MAINTENANCE, WRAPPING_KEYS
 
-revision = "0030"
-down_revision = "0029"
+revision = "0031"
+down_revision = "0030"
 
 OLDER_PROGRAM_WORKS = True
 
